@@ -1,0 +1,48 @@
+# Every target works by itself on a fresh machine with Python 3.11 or later: it makes .venv, installs
+# what it needs from the lock and runs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check java
+
+help: ## every target in a line
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
+	  | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: $(STAMP) java ## make a table of traffic with planted incidents, find them and show them
+	@rm -rf demo
+	@$(BIN)/python -m adlib.demo
+
+test: $(STAMP) java ## the tests: first those that need no Java, then those that do
+	@$(BIN)/python -m pytest tests/unit; first=$$?; \
+	$(BIN)/python -m pytest tests/spark tests/jobs tests/real; second=$$?; \
+	[ $$first -eq 0 ] && [ $$second -eq 0 ]
+
+check: $(STAMP) ## format, lint, types, import contracts, docstrings
+	@failed=0; \
+	run() { echo "== $$*"; "$(BIN)/$$@" || failed=1; }; \
+	run ruff format --check .; \
+	run ruff check .; \
+	run mypy; \
+	run lint-imports --no-logo; \
+	run flake8 adlib jobs; \
+	exit $$failed
+
+java:
+	@sh .ci/java
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "adlib needs Python 3.11 or later and $(PYTHON) is not: run make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; \
+	  exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || { \
+	  echo "Python cannot make $(VENV): run sudo apt-get install python3-venv, remove $(VENV) and try again." >&2; \
+	  exit 1; }
+	@echo "Installing into $(VENV) from constraints.txt (some minutes the first time)."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,187 @@
+"""A model as files or as bytes, and back: never pickled, never changed.
+
+A stored model is a directory of two files. `tensors.safetensors` holds arrays; `model.json` holds
+everything else, the digest of the tensors and, last, its own. Reading is check (digests, version),
+then audit (names, shapes, finiteness), then construct. A model's id is the digest of what decides its
+scores: its encoder, tensors, threshold and the settings that made them; no clock, no host.
+
+FORMAT_VERSION rises by one when a reader of the old version would read a new file wrongly; a file of
+every past version is kept among the tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from adlib.detectors import detector_from_parts
+from adlib.encoding import Encoder
+from adlib.errors import ModelError
+from adlib.model import Model
+from adlib.thresholds import Threshold
+
+FORMAT_VERSION = 1
+DOCUMENT_FILE = "model.json"
+TENSORS_FILE = "tensors.safetensors"
+_CALIBRATION = "calibration_scores"
+_ID_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model as bytes: what stands in a directory, and what travels to the executors."""
+
+    document: bytes
+    tensors: bytes
+
+    @property
+    def model_id(self) -> str:
+        """The model's id, as its document says."""
+        return str(json.loads(self.document)["id"])
+
+
+def pack(model: Model) -> StoredModel:
+    """Turn a model into bytes, the same for the same model."""
+    arrays = {f"detector.{name}": array for name, array in model.detector.tensors().items()}
+    arrays[_CALIBRATION] = model.threshold.calibration
+    tensors = save_tensors({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "name": model.name,
+        "encoder": model.encoder.to_json(),
+        "detector": {
+            "kind": model.detector.kind,
+            "settings": model.detector.settings.to_plain(),
+        },
+        "threshold": model.threshold.to_json(),
+        "screen_margin": model.screen_margin,
+        "reasons": model.reasons,
+        "tensors_digest": _digest(tensors),
+    }
+    document = {
+        "id": _digest(_canonical(content))[:_ID_DIGITS],
+        **content,
+        "provenance": dict(model.provenance),
+    }
+    return StoredModel(_canonical({**document, "digest": _digest(_canonical(document))}), tensors)
+
+
+def unpack(stored: StoredModel, where: str = "memory") -> Model:
+    """Check, audit and construct a model.
+
+    Raises:
+        ModelError: if a byte was altered, a tensor is unfit, or the format is too new.
+    """
+    document = _check(stored, where)
+    tensors = _audit(stored.tensors, where)
+    calibration = tensors.pop(_CALIBRATION, None)
+    if calibration is None or calibration.ndim != 1 or len(calibration) == 0:
+        raise ModelError.altered(where, "it has no calibration scores")
+    encoder = Encoder.from_json(document["encoder"])
+    parts = {name.removeprefix("detector."): array for name, array in tensors.items()}
+    detector = document["detector"]
+    return Model(
+        name=document["name"],
+        encoder=encoder,
+        detector=detector_from_parts(detector["kind"], detector["settings"], encoder.layout, parts),
+        threshold=Threshold.from_json(document["threshold"], calibration.astype(np.float64)),
+        screen_margin=document["screen_margin"],
+        reasons=document["reasons"],
+        provenance=document["provenance"],
+    )
+
+
+def write_model(stored: StoredModel, directory: Path) -> None:
+    """Write a model's two files into a new directory."""
+    directory.mkdir(parents=True)
+    (directory / TENSORS_FILE).write_bytes(stored.tensors)
+    (directory / DOCUMENT_FILE).write_bytes(stored.document)
+
+
+def read_model(directory: Path) -> StoredModel:
+    """Read a stored model and check it.
+
+    Raises:
+        ModelError: if a file is missing or a byte was altered.
+    """
+    try:
+        document = (directory / DOCUMENT_FILE).read_bytes()
+        tensors = (directory / TENSORS_FILE).read_bytes()
+    except FileNotFoundError as error:
+        missing = Path(str(error.filename)).name
+        raise ModelError.altered(str(directory), f"{missing} is not there") from error
+    stored = StoredModel(document, tensors)
+    found = _check(stored, str(directory))
+    if found["id"] != directory.name:
+        raise ModelError.altered(str(directory), f"it holds the model {found['id']}")
+    return stored
+
+
+def _check(stored: StoredModel, where: str) -> dict[str, Any]:
+    """Compare every digest; a document that is not byte for byte what `pack` writes is refused."""
+    try:
+        document = json.loads(stored.document)
+        digest = document.pop("digest")
+        version = document["format_version"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError.altered(where, f"{DOCUMENT_FILE} is no model document") from error
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        message = (
+            f"The model at {where} has format {version}; this version reads up to {FORMAT_VERSION}. "
+            "Upgrade adlib, or train again with this version."
+        )
+        raise ModelError(message)
+    intact = _canonical({**document, "digest": digest}) == stored.document
+    if not intact or digest != _digest(_canonical(document)):
+        raise ModelError.altered(where, f"{DOCUMENT_FILE} does not match its digest")
+    if document["tensors_digest"] != _digest(stored.tensors):
+        raise ModelError.altered(where, f"{TENSORS_FILE} does not match its digest")
+    return dict(document)
+
+
+def _audit(tensors: bytes, where: str) -> dict[str, np.ndarray[Any, np.dtype[np.generic]]]:
+    try:
+        arrays = dict(load_tensors(tensors))
+    except SafetensorError as error:
+        raise ModelError.altered(where, f"{TENSORS_FILE} cannot be read ({error})") from error
+    for name, array in arrays.items():
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise ModelError.altered(where, f"tensor {name!r} holds values that are not finite")
+    return arrays
+
+
+def document_of(stored: StoredModel) -> Mapping[str, Any]:
+    """Return a checked model's document as plain JSON values."""
+    return _check(stored, "memory")
+
+
+def _canonical(plain: Mapping[str, Any]) -> bytes:
+    """Write JSON in one way only: sorted keys, no spaces, no NaN, UTF-8."""
+    text = json.dumps(
+        plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+__all__ = [
+    "FORMAT_VERSION",
+    "StoredModel",
+    "document_of",
+    "pack",
+    "read_model",
+    "unpack",
+    "write_model",
+]

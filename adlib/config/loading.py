@@ -1,0 +1,138 @@
+"""From a file and the command line's settings to a `Config`, or to one error with every problem."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from adlib.config.schema import Config
+from adlib.config.yaml_places import Place, PlacedYaml, read_yaml
+from adlib.errors import ConfigError
+
+_SET = "--set"
+
+
+def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
+    """Read a configuration and apply settings such as `threshold.fraction=0.01` to it.
+
+    Raises:
+        ConfigError: if anything is wrong, naming everything that is and where it stands.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The configuration {path} cannot be read ({error}). Give --config an UTF-8 file."
+        raise ConfigError(message) from error
+    placed = read_yaml(text)
+    if placed.values is not None and not isinstance(placed.values, dict):
+        placed.problems.append("line 1: expected keys and values such as `name: card-payments`")
+    overridden: set[Place] = set()
+    if not placed.problems:
+        placed.values = placed.values or {}
+        for setting in settings:
+            _apply(setting, placed, overridden)
+    if placed.problems:
+        raise _refusal(path, placed.problems)
+    try:
+        return Config.model_validate(placed.values)
+    except ValidationError as error:
+        problems = [_problem(detail, placed, overridden) for detail in error.errors()]
+        raise _refusal(path, problems) from None
+
+
+def _refusal(path: Path, problems: Sequence[str]) -> ConfigError:
+    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    listed = "\n".join(f"  {problem}" for problem in problems)
+    return ConfigError(
+        f"The configuration {path} has {count}:\n{listed}\n"
+        "Correct them; `adlib schema` prints every key."
+    )
+
+
+def _apply(setting: str, placed: PlacedYaml, overridden: set[Place]) -> None:
+    """Set one key; the value is read as YAML."""
+    dotted, equals, text = setting.partition("=")
+    keys = dotted.strip().split(".")
+    if not equals or not all(keys):
+        placed.problems.append(f"{_SET} {setting}: expected key.path=value")
+        return
+    value = read_yaml(text)
+    if value.problems:
+        placed.problems.append(f"{_SET} {setting}: {value.problems[0]}")
+        return
+    section = placed.values
+    for key in keys[:-1]:
+        inner = section.get(key)
+        if not isinstance(inner, dict):
+            inner = section[key] = {}
+        section = inner
+    section[keys[-1]] = value.values
+    overridden.add(tuple(keys))
+
+
+def _problem(detail: ErrorDetails, placed: PlacedYaml, overridden: set[Place]) -> str:
+    place = tuple(detail["loc"])
+    dotted = ".".join(str(part) for part in place)
+    where = _where(place, placed.lines, overridden)
+    return f"{where}: {_words(detail, place, dotted)}"
+
+
+def _where(place: Place, lines: Mapping[Place, int], overridden: set[Place]) -> str:
+    for length in range(len(place), -1, -1):
+        if place[:length] in overridden:
+            return f"{_SET} {'.'.join(map(str, place[:length]))}"
+        if place[:length] in lines:
+            return f"line {lines[place[:length]]}"
+    return "the file"
+
+
+def _words(detail: ErrorDetails, place: Place, dotted: str) -> str:
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(place[-1]), _known_keys(place[:-1]), n=1, cutoff=0.4)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        return f"unknown key {dotted!r}{meant}"
+    if detail["type"] == "missing":
+        return f"{dotted!r} is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if not dotted:
+        return message
+    found = detail["input"]
+    simple = isinstance(found, (str, int, float, bool)) or found is None
+    return f"{dotted}: {message}" + (f"; found {yaml_text(found)}" if simple else "")
+
+
+def yaml_text(value: Any) -> str:  # noqa: ANN401 - whatever YAML can hold
+    """Print a plain value as YAML would."""
+    return yaml.safe_dump(value).removesuffix("...\n").strip()
+
+
+def _known_keys(place: Place) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in place:
+        if isinstance(part, int):
+            continue
+        inner = _section_of(section, part)
+        if inner is None:
+            return []
+        section = inner
+    return list(section.model_fields)
+
+
+def _section_of(section: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """Return the section that a key holds, looking through unions and lists."""
+    if key not in section.model_fields:
+        return None
+    waiting: list[Any] = [section.model_fields[key].annotation]
+    while waiting:
+        annotation = waiting.pop()
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return annotation
+        waiting.extend(get_args(annotation))
+    return None

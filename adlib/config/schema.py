@@ -1,0 +1,305 @@
+"""Which keys a configuration has, what they mean and what they are when left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from adlib.encoding import Scale
+from adlib.outputs import RESERVED_NAMES
+
+DEFAULT_BUDGET = 0.005
+DURATION = re.compile(r"^[1-9][0-9]{0,6}[mhd]$")
+Statistic = Literal["count", "sum", "mean", "std", "max", "gap", "ratio"]
+_NEEDS_OF = {"sum", "mean", "std", "max", "ratio"}
+
+
+class _Section(BaseModel):
+    """A part of the configuration: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class SourceConfig(_Section):
+    """Where the raw table is and what its columns mean."""
+
+    path: str = Field(min_length=1, description="A directory, a file, a glob or a table name.")
+    format: Literal["parquet", "csv", "json", "orc", "table"] = "parquet"
+    options: dict[str, str] = Field({}, description="Options of Spark's reader for the format.")
+    key: tuple[str, ...] = Field((), description="Columns that identify a row.")
+    event_time: str | None = Field(None, description="When the row happened.")
+    timezone: str = Field("UTC", description="Where a date begins.")
+    entity: str | None = Field(None, description="Whom the row is about; never a feature.")
+    label: str | None = Field(None, description="Read by evaluate alone.")
+    exclude: tuple[str, ...] = Field((), description="Columns that are never a feature.")
+    keep: tuple[str, ...] = Field((), description="Carried to the outputs, not a feature.")
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        """Let YAML's true, false and numbers stand for Spark's words."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            str(key): str(option).lower() if isinstance(option, bool) else str(option)
+            for key, option in value.items()
+        }
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+            message = f"{value!r} is no time zone; use a name such as UTC or Europe/Berlin"
+            raise ValueError(message) from error
+        return value
+
+
+class FeaturesConfig(_Section):
+    """Columns by kind; those in no list are no features."""
+
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    boolean: tuple[str, ...] = ()
+    timestamp: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    vector: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each listed column."""
+        return {name: kind for kind, names in self for name in names}
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        listed = [name for _, names in self for name in names]
+        twice = sorted({name for name in listed if listed.count(name) > 1})
+        if twice:
+            message = f"{', '.join(map(repr, twice))} stands in more than one list; keep it in one"
+            raise ValueError(message)
+        return self
+
+
+class WindowConfig(_Section):
+    """What the past of an entity adds to a row: trailing windows that end before it."""
+
+    by: str
+    over: tuple[str, ...] = Field(min_length=1, description="Lengths such as 30m, 12h or 7d.")
+    take: tuple[Statistic, ...] = Field(min_length=1)
+    of: str | None = None
+
+    @field_validator("over", "take", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """Let one stand for a list of one."""
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("over")
+    @classmethod
+    def _durations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [length for length in value if not DURATION.match(length)]
+        if wrong:
+            listed = ", ".join(map(repr, wrong))
+            message = f"{listed}: a length is a whole number and m, h or d, such as 12h"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _of_what(self) -> Self:
+        needing = [statistic for statistic in self.take if statistic in _NEEDS_OF]
+        if needing and self.of is None:
+            message = f"take {', '.join(needing)} needs 'of', the column to take it of"
+            raise ValueError(message)
+        return self
+
+
+class SampleConfig(_Section):
+    """How much of the table is learned from."""
+
+    rows: int = Field(200_000, ge=2, le=5_000_000)
+    megabytes: int = Field(512, ge=1, le=8192, description="Cap on the sample's size in memory.")
+
+
+class TrainConfig(_Section):
+    """Where and on what training runs."""
+
+    on: Literal["driver", "executor"] = "driver"
+    until: date | None = Field(None, description="Train on what came before this date.")
+
+
+class EncodingConfig(_Section):
+    """How columns become features."""
+
+    scale: Scale = Scale.ASINH
+    vocabulary: int = Field(1000, ge=1, le=100_000)
+    hash_buckets: int = Field(256, ge=2, le=65_536)
+    text_buckets: int = Field(64, ge=2, le=65_536)
+
+
+class AutoencoderConfig(_Section):
+    """The autoencoder's hyper-parameters; what is left out keeps the detector's own default."""
+
+    kind: Literal["autoencoder"] = "autoencoder"
+    hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(None, min_length=1)
+    activation: Literal["relu", "tanh"] | None = None
+    epochs: int | None = Field(None, ge=1, le=10_000)
+    batch_rows: int | None = Field(None, ge=1, le=1_000_000)
+    learning_rate: float | None = Field(None, gt=0.0, le=10.0)
+
+
+DetectorConfig = AutoencoderConfig
+
+
+class ThresholdConfig(_Section):
+    """Where strange begins."""
+
+    kind: Literal["fixed", "percentile", "fraction", "budget", "zscore"] = "budget"
+    value: float | None = Field(None, description="Of fixed, percentile (0-100) and zscore.")
+    fraction: float | None = Field(None, gt=0.0, lt=1.0, description="Of fraction and budget.")
+    rows_a_day: float | None = Field(None, gt=0.0, description="Of budget.")
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """What the kind of threshold is told; a budget that says nothing is half a percent."""
+        names = ("value", "fraction", "rows_a_day")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return given or {"fraction": DEFAULT_BUDGET}
+
+    @model_validator(mode="after")
+    def _what_the_kind_needs(self) -> Self:
+        names = ("value", "fraction", "rows_a_day")
+        given = {name for name in names if getattr(self, name) is not None}
+        wanted: dict[str, list[set[str]]] = {
+            "fixed": [{"value"}],
+            "percentile": [{"value"}],
+            "zscore": [{"value"}],
+            "fraction": [{"fraction"}],
+            "budget": [{"fraction"}, {"rows_a_day"}],
+        }
+        if given not in wanted[self.kind] and (given or self.kind != "budget"):
+            ways = " or ".join("".join(way) for way in wanted[self.kind])
+            found = ", ".join(sorted(given)) or "neither"
+            message = f"kind {self.kind} takes {ways}; found {found}"
+            raise ValueError(message)
+        if self.kind == "percentile" and not 0.0 < (self.value or 0.0) < 100.0:  # noqa: PLR2004
+            message = f"a percentile lies between 0 and 100; found {self.value}"
+            raise ValueError(message)
+        return self
+
+
+class ExplainConfig(_Section):
+    """What is said about flagged rows."""
+
+    top: int = Field(3, ge=1, le=3)
+
+
+class EvaluateConfig(_Section):
+    """What evaluate breaks its figures down by."""
+
+    by: str | None = Field(None, description="Recall by value of this column; never a feature.")
+
+
+class OutputConfig(_Section):
+    """What is published, and where."""
+
+    path: Path
+    scores: bool = Field(default=False, description="Publish every row's score as well.")
+
+
+class PathConfig(_Section):
+    """A directory."""
+
+    path: Path
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    seed: int = Field(7, ge=0, le=2**31 - 1)
+    source: SourceConfig
+    features: Literal["auto"] | FeaturesConfig = "auto"
+    windows: tuple[WindowConfig, ...] = ()
+    sample: SampleConfig = SampleConfig()
+    train: TrainConfig = TrainConfig()
+    encoding: EncodingConfig = EncodingConfig()
+    detector: DetectorConfig = AutoencoderConfig()
+    threshold: ThresholdConfig = Field(default_factory=ThresholdConfig)
+    explain: ExplainConfig = ExplainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    output: OutputConfig
+    work: PathConfig
+    models: PathConfig = PathConfig(path=Path("models"))
+
+    @field_validator("features", mode="wrap")
+    @classmethod
+    def _auto_or_lists(cls, value: object, handler: Any) -> object:  # noqa: ANN401 - pydantic's
+        """Judge lists as lists, so that a wrong key in them is named."""
+        if isinstance(value, dict):
+            return FeaturesConfig.model_validate(value)
+        return handler(value)
+
+    @model_validator(mode="after")
+    def _columns_agree(self) -> Self:
+        problems = [*self._reserved_names(), *self._contradictions()]
+        if self.windows and self.source.event_time is None:
+            problems.append("windows need source.event_time, the column that says when")
+        if self.train.until is not None and self.source.event_time is None:
+            problems.append("train.until needs source.event_time, the column that says when")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _reserved_names(self) -> list[str]:
+        carried = [*self.source.key, *self.source.keep]
+        reserved = [name for name in carried if name in RESERVED_NAMES]
+        twice = sorted({name for name in carried if carried.count(name) > 1})
+        problems = []
+        if reserved:
+            listed = ", ".join(map(repr, reserved))
+            problems.append(f"{listed}: a name of our outputs; rename the column in the source")
+        if twice:
+            problems.append(f"{', '.join(map(repr, twice))} stands twice in source.key and keep")
+        return problems
+
+    def _contradictions(self) -> list[str]:
+        listed = self.features.kinds if isinstance(self.features, FeaturesConfig) else {}
+        source = self.source
+        banned = {
+            "the label": [source.label] if source.label else [],
+            "excluded": source.exclude,
+            "kept, and kept columns are no features": source.keep,
+            "part of the key": source.key,
+            "what evaluate is by": [self.evaluate.by] if self.evaluate.by else [],
+        }
+        problems = [
+            f"features lists {name!r}, which is {why}; take it out of one of them"
+            for why, names in banned.items()
+            for name in names
+            if name in listed
+        ]
+        window_of = [window.of for window in self.windows]
+        if source.label is not None and source.label in window_of:
+            problems.append(f"windows take of {source.label!r}, the label; training never reads it")
+        return problems
+
+
+def config_digest(config: Config) -> str:
+    """Return a digest of what decides the results: everything but where things are."""
+    plain = config.model_dump(mode="json", exclude={"output": {"path"}, "work": True, "models": True})
+    del plain["source"]["path"]
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the configuration."""
+    return Config.model_json_schema()

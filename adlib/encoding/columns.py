@@ -1,0 +1,446 @@
+"""How one column of the feature table becomes columns of a feature matrix.
+
+Each kind of column is one final class, fitted once on the sample and then immutable. An encoding
+fills its span of a matrix, and decodes a reconstruction of that span back into the source's words.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adlib.arrays import Block, Column, Flags, Floats, Loss, NumberColumn, TextColumn, VectorColumn
+from adlib.encoding.words import LONGEST_VALUE, bag_of_words, hashed_bucket
+from adlib.errors import InputError
+
+LARGEST_ENCODED = 1e9
+"""Encoded numbers are clipped here, so that an infinity or a square of one stays finite."""
+
+
+class Kind(Enum):
+    """What a column of the feature table is."""
+
+    NUMBER = "numeric"
+    BOOLEAN = "boolean"
+    CATEGORY = "categorical"
+    CYCLE = "cycle"
+    TEXT = "text"
+    VECTOR = "vector"
+
+
+class Scale(Enum):
+    """How numbers are brought to one size."""
+
+    ASINH = "asinh"
+    """Inverse hyperbolic sine of the value over its robust spread (interquartile range, or standard
+    deviation where that is 0): keeps order, squashes heavy tails."""
+    STANDARD = "standard"
+    MINMAX = "minmax"
+    ROBUST = "robust"
+    """Median and interquartile range."""
+    QUANTILE = "quantile"
+    """Rank among the sample's quantiles, -1 to 1, and linear beyond them."""
+
+
+@dataclass(frozen=True)
+class EncodingSettings:
+    """What the encoder's fit can be told."""
+
+    scale: Scale = Scale.ASINH
+    vocabulary: int = 1000
+    """A category with more values than this is hashed."""
+    hash_buckets: int = 256
+    text_buckets: int = 64
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column of the feature table that the model reads, and what it means to a person."""
+
+    name: str
+    kind: Kind
+    source: str
+    """The source's column that a reason names."""
+    integral: bool = False
+    """Whether the source holds whole numbers, so that reasons print whole numbers."""
+    single: bool = False
+    """Whether the source holds float32, so that reasons print its digits and no more."""
+    period: float = 0.0
+    """Of a cycle: after how many units it starts again."""
+    entity: str | None = None
+    """Of a window column: whose past it looks at."""
+    take: str | None = None
+    """Of a window column: what it takes of that past."""
+    over: str | None = None
+    """Of a window column: how far it looks back."""
+
+
+@dataclass(frozen=True)
+class ColumnEncoding(abc.ABC):
+    """A fitted encoding of one column."""
+
+    feature: Feature
+    type_name: ClassVar[str]
+
+    @abc.abstractmethod
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:
+        """Return the width and loss of each block, in order."""
+
+    @abc.abstractmethod
+    def fill(self, column: Column, out: Floats) -> None:
+        """Write the encoded rows into `out`, shape (rows, width), which holds zeros."""
+
+    @abc.abstractmethod
+    def decode(self, reconstruction: Floats) -> str:
+        """Return what a reconstruction of this span, shape (width,), says in the source's words."""
+
+    @abc.abstractmethod
+    def is_missing(self, column: Column) -> Flags:
+        """Return which rows hold no value."""
+
+    @abc.abstractmethod
+    def text_at(self, column: Column, row: int) -> str | None:
+        """Return one row's value in the source's words, or None where it is missing."""
+
+    def number_at(self, column: Column, row: int) -> float:
+        """Return one row's value as a number, NaN for what is not one."""
+        return float(column.values[row]) if isinstance(column, NumberColumn) else float("nan")
+
+    def expected_number(self, reconstruction: Floats) -> float:  # noqa: ARG002 - kinds override it
+        """Return a reconstruction as a number of the source, NaN for what is not one."""
+        return float("nan")
+
+    def is_unseen(self, column: Column) -> Flags:
+        """Return which rows hold a value that training never saw."""
+        return np.zeros(len(column), dtype=bool)
+
+    @property
+    def width(self) -> int:
+        """How many columns of the matrix the encoding takes."""
+        return sum(width for width, _ in self.block_shapes())
+
+    def blocks(self, start: int) -> tuple[Block, ...]:
+        """Return the blocks of the layout, the first at `start`."""
+        blocks = []
+        for width, loss in self.block_shapes():
+            blocks.append(
+                Block(self.feature.name, self.feature.source, start, start + width, loss)
+            )
+            start += width
+        return tuple(blocks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the encoding as plain JSON values."""
+        plain = asdict(self)
+        plain["feature"]["kind"] = self.feature.kind.value
+        return {"type": self.type_name, **plain}
+
+
+def feature_from_json(plain: Mapping[str, Any]) -> Feature:
+    """Build a feature from what `to_json` wrote."""
+    return Feature(**{**plain, "kind": Kind(plain["kind"])})
+
+
+@dataclass(frozen=True)
+class NumberEncoding(ColumnEncoding):
+    """A number: missing ones imputed with the median, scaled, optionally squashed.
+
+    A second column says "missing" where the sample had missing values.
+    """
+
+    fill_value: float
+    centre: float
+    scale: float
+    squash: bool
+    knots: tuple[float, ...]
+    """Quantiles of the sample, evenly spaced in rank; empty unless scaled by quantile."""
+    marks_missing: bool
+    type_name: ClassVar[str] = "number"
+
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102 - said on the base
+        value = (1, Loss.SQUARED)
+        return (value, (1, Loss.BINARY)) if self.marks_missing else (value,)
+
+    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+        values = _numbers(self.feature, column)
+        missing = np.isnan(values)
+        values = np.where(missing, values.dtype.type(self.fill_value), values)
+        out[:, 0] = self._scaled(values)
+        if self.marks_missing:
+            out[:, 1] = missing
+
+    def _scaled(self, values: Floats) -> Floats:
+        if self.knots:
+            return self._ranked(values)
+        with np.errstate(over="ignore"):
+            standard = (values - self.centre) / self.scale
+        standard = np.clip(standard, -LARGEST_ENCODED, LARGEST_ENCODED)
+        return np.arcsinh(standard) if self.squash else standard
+
+    def _ranked(self, values: Floats) -> Floats:
+        """Interpolate between the sample's quantiles; beyond them go on in a straight line."""
+        knots = np.asarray(self.knots)
+        ranks = np.linspace(-1.0, 1.0, len(knots))
+        finite = np.clip(values.astype(np.float64), -1e300, 1e300)
+        inside = np.interp(finite, knots, ranks)
+        beyond = np.maximum(finite - knots[-1], 0.0) + np.minimum(finite - knots[0], 0.0)
+        return np.clip(inside + beyond / self.scale, -LARGEST_ENCODED, LARGEST_ENCODED)
+
+    def expected_number(self, reconstruction: Floats) -> float:  # noqa: D102
+        value = float(reconstruction[0])
+        if self.knots:
+            knots = np.asarray(self.knots)
+            inside = np.interp(value, np.linspace(-1.0, 1.0, len(knots)), knots)
+            return float(inside + (value - np.clip(value, -1.0, 1.0)) * self.scale)
+        value = float(np.sinh(np.clip(value, -50.0, 50.0))) if self.squash else value
+        return value * self.scale + self.centre
+
+    def decode(self, reconstruction: Floats) -> str:  # noqa: D102
+        return number_text(self.expected_number(reconstruction), integral=self.feature.integral)
+
+    def is_missing(self, column: Column) -> Flags:  # noqa: D102
+        return np.isnan(_numbers(self.feature, column))
+
+    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
+        return _exact_text(self.feature, self.number_at(column, row))
+
+
+@dataclass(frozen=True)
+class BooleanEncoding(ColumnEncoding):
+    """Yes or no: missing ones imputed with the commoner answer."""
+
+    fill_value: float
+    marks_missing: bool
+    type_name: ClassVar[str] = "boolean"
+
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
+        answer = (1, Loss.BINARY)
+        return (answer, (1, Loss.BINARY)) if self.marks_missing else (answer,)
+
+    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+        values = _numbers(self.feature, column)
+        missing = np.isnan(values)
+        out[:, 0] = np.where(missing, self.fill_value, values != 0.0)
+        if self.marks_missing:
+            out[:, 1] = missing
+
+    def decode(self, reconstruction: Floats) -> str:  # noqa: D102
+        yes, no = ("1", "0") if self.feature.integral else ("true", "false")
+        return yes if reconstruction[0] >= 0.5 else no  # noqa: PLR2004 - even odds
+
+    def is_missing(self, column: Column) -> Flags:  # noqa: D102
+        return np.isnan(_numbers(self.feature, column))
+
+    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
+        value = self.number_at(column, row)
+        if np.isnan(value):
+            return None
+        if self.feature.integral:
+            return number_text(value, integral=True)
+        return "true" if value else "false"
+
+
+@dataclass(frozen=True)
+class CycleEncoding(ColumnEncoding):
+    """A unit of the calendar that starts again (hour, weekday): sine and cosine; zeros if missing."""
+
+    type_name: ClassVar[str] = "cycle"
+
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
+        return ((2, Loss.SQUARED),)
+
+    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+        values = _numbers(self.feature, column)
+        angle = np.where(np.isfinite(values), values, 0.0) * (2.0 * np.pi / self.feature.period)
+        present = np.isfinite(values)
+        out[:, 0] = np.where(present, np.sin(angle), 0.0)
+        out[:, 1] = np.where(present, np.cos(angle), 0.0)
+
+    def decode(self, reconstruction: Floats) -> str:  # noqa: D102
+        angle = np.arctan2(reconstruction[0], reconstruction[1]) % (2.0 * np.pi)
+        units = int(np.round(angle * self.feature.period / (2.0 * np.pi)))
+        return calendar_text(units % int(self.feature.period), self.feature.period)
+
+    def is_missing(self, column: Column) -> Flags:  # noqa: D102
+        return np.isnan(_numbers(self.feature, column))
+
+    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
+        value = self.number_at(column, row)
+        return None if np.isnan(value) else calendar_text(int(value), self.feature.period)
+
+
+@dataclass(frozen=True)
+class CategoryEncoding(ColumnEncoding):
+    """One of few values: one-hot, with places of their own for rare, unseen and missing."""
+
+    values: tuple[str, ...]
+    rare: tuple[str, ...]
+    """Values that training saw but that did not earn a place."""
+    type_name: ClassVar[str] = "category"
+
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
+        return ((len(self.values) + 3, Loss.CATEGORY),)
+
+    def _places(self, column: TextColumn) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return each row's place: a value's own, then rare, unseen, missing."""
+        rare, unseen, missing = (len(self.values) + extra for extra in range(3))
+        known = {value: place for place, value in enumerate(self.values)}
+        known.update(dict.fromkeys(self.rare, rare))
+        lookup = [known.get(value, unseen) for value in column.values]
+        return np.asarray([*lookup, missing], dtype=np.int64)[column.codes]
+
+    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+        places = self._places(_texts(self.feature, column))
+        out[np.arange(len(places)), places] = 1.0
+
+    def decode(self, reconstruction: Floats) -> str:  # noqa: D102
+        words = (*self.values, "a rare value", "a value never seen", "nothing")
+        return words[int(np.argmax(reconstruction))]
+
+    def is_missing(self, column: Column) -> Flags:  # noqa: D102
+        return np.asarray(_texts(self.feature, column).codes < 0)
+
+    def is_unseen(self, column: Column) -> Flags:  # noqa: D102
+        return np.asarray(self._places(_texts(self.feature, column)) == len(self.values) + 1)
+
+    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
+        return shortened(_texts(self.feature, column).at(row))
+
+
+@dataclass(frozen=True)
+class HashedEncoding(ColumnEncoding):
+    """One of very many values: one-hot of a hash, with a place of its own for missing."""
+
+    buckets: int
+    type_name: ClassVar[str] = "hashed"
+
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
+        return ((self.buckets + 1, Loss.CATEGORY),)
+
+    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+        texts = _texts(self.feature, column)
+        lookup = [hashed_bucket(value, self.buckets) for value in texts.values]
+        places = np.asarray([*lookup, self.buckets], dtype=np.int64)[texts.codes]
+        out[np.arange(len(places)), places] = 1.0
+
+    def decode(self, reconstruction: Floats) -> str:  # noqa: D102
+        nothing = int(np.argmax(reconstruction)) == self.buckets
+        return "nothing" if nothing else "another of its many values"
+
+    def is_missing(self, column: Column) -> Flags:  # noqa: D102
+        return np.asarray(_texts(self.feature, column).codes < 0)
+
+    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
+        return shortened(_texts(self.feature, column).at(row))
+
+
+@dataclass(frozen=True)
+class TextEncoding(ColumnEncoding):
+    """Free text: a bag of words, hashed, counts on a logarithmic scale."""
+
+    buckets: int
+    type_name: ClassVar[str] = "text"
+
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
+        return ((self.buckets, Loss.SQUARED),)
+
+    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+        texts = _texts(self.feature, column)
+        out[:] = bag_of_words(texts.values, self.buckets)[texts.codes]
+
+    def decode(self, reconstruction: Floats) -> str:  # noqa: ARG002, D102
+        return "other words"
+
+    def is_missing(self, column: Column) -> Flags:  # noqa: D102
+        return np.asarray(_texts(self.feature, column).codes < 0)
+
+    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
+        return shortened(_texts(self.feature, column).at(row))
+
+
+@dataclass(frozen=True)
+class VectorEncoding(ColumnEncoding):
+    """An embedding made elsewhere: each of its numbers standardised; missing ones are the mean."""
+
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    type_name: ClassVar[str] = "vector"
+
+    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
+        return ((len(self.centre), Loss.SQUARED),)
+
+    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+        if not isinstance(column, VectorColumn) or column.values.shape[1] != len(self.centre):
+            raise _wrong_column(self.feature, column)
+        with np.errstate(over="ignore"):
+            standard = (column.values - np.asarray(self.centre)) / np.asarray(self.scale)
+        out[:] = np.clip(np.nan_to_num(standard, nan=0.0), -LARGEST_ENCODED, LARGEST_ENCODED)
+
+    def decode(self, reconstruction: Floats) -> str:  # noqa: ARG002, D102
+        return "another direction"
+
+    def is_missing(self, column: Column) -> Flags:  # noqa: D102
+        if not isinstance(column, VectorColumn):
+            raise _wrong_column(self.feature, column)
+        return np.asarray(np.isnan(column.values).any(axis=1))
+
+    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
+        if bool(self.is_missing(column.take(np.asarray([row])))[0]):
+            return None
+        return f"a vector of {len(self.centre)} numbers"
+
+
+def _numbers(feature: Feature, column: Column) -> Floats:
+    if not isinstance(column, NumberColumn):
+        raise _wrong_column(feature, column)
+    return column.values
+
+
+def _texts(feature: Feature, column: Column) -> TextColumn:
+    if not isinstance(column, TextColumn):
+        raise _wrong_column(feature, column)
+    return column
+
+
+def _wrong_column(feature: Feature, column: Column) -> InputError:
+    found = type(column).__name__.removesuffix("Column").lower()
+    return InputError(
+        f"Column {feature.name!r} was {feature.kind.value} in training and is {found} now. "
+        "Restore its type in the source, or train a new model on the new type."
+    )
+
+
+def shortened(text: str | None) -> str | None:
+    """Return a string short enough to read: long ones end in an ellipsis."""
+    if text is None or len(text) <= LONGEST_VALUE:
+        return text
+    return text[: LONGEST_VALUE - 1] + "…"
+
+
+def _exact_text(feature: Feature, value: float) -> str | None:
+    """Print a source's number with all the digits it has and none that it has not."""
+    if np.isnan(value):
+        return None
+    if feature.integral and np.isfinite(value):
+        return str(int(value))
+    return str(np.float32(value)) if feature.single else str(value)
+
+
+def number_text(value: float, *, integral: bool) -> str:
+    """Print a number that a model expects: whole, or with four significant digits."""
+    if integral and np.isfinite(value):
+        return str(round(value))
+    return f"{value:.4g}"
+
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def calendar_text(units: int, period: float) -> str:
+    """Print a weekday by its name and an hour as a time of day."""
+    return _WEEKDAYS[units % 7] if period == len(_WEEKDAYS) else f"{units:02d} h"

@@ -1,0 +1,104 @@
+"""Deciding what each column of the feature table is, and saying so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adlib.arrays import Column, Columns, NumberColumn, TextColumn
+from adlib.encoding.columns import Feature, Kind
+from adlib.encoding.words import LONGEST_TEXT
+from adlib.errors import InputError
+
+_IDENTIFIER_ROWS = 1000
+"""With fewer values than this, all of them being different says nothing."""
+_IDENTIFIER_SHARE = 0.9
+_WORDS_OF_TEXT = 4.0
+_SAMPLED_VALUES = 1000
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A column that may become a feature."""
+
+    feature: Feature
+    """What the column is taken for; its kind is a guess by its type unless declared."""
+    declared: bool = False
+    """Whether the configuration names it, so that it is kept whatever it holds."""
+
+
+@dataclass(frozen=True)
+class FeatureChoice:
+    """The columns that the model reads, and a word on every column that was looked at."""
+
+    features: tuple[Feature, ...]
+    notes: Mapping[str, str]
+
+
+def choose_features(columns: Columns, candidates: Sequence[Candidate]) -> FeatureChoice:
+    """Keep what can tell rows apart; leave out identifiers and constants.
+
+    Raises:
+        InputError: if nothing is left.
+    """
+    features: list[Feature] = []
+    notes: dict[str, str] = {}
+    for candidate in candidates:
+        feature, note = _decide(columns[candidate.feature.name], candidate)
+        notes[candidate.feature.name] = note
+        if feature is not None:
+            features.append(feature)
+    if not features:
+        looked_at = "; ".join(f"{name!r}: {note}" for name, note in notes.items()) or "no column"
+        message = (
+            f"No column can be a feature ({looked_at}). List the columns to use under features, "
+            "or point source.path at a table whose columns vary."
+        )
+        raise InputError(message)
+    return FeatureChoice(tuple(features), notes)
+
+
+def _decide(column: Column, candidate: Candidate) -> tuple[Feature | None, str]:
+    feature = candidate.feature
+    if candidate.declared:
+        return feature, f"{feature.kind.value}, as configured"
+    if isinstance(column, TextColumn):
+        return _decide_text(column, feature)
+    if isinstance(column, NumberColumn):
+        return _decide_number(column, feature)
+    return feature, feature.kind.value
+
+
+def _decide_number(column: NumberColumn, feature: Feature) -> tuple[Feature | None, str]:
+    present = column.values[~np.isnan(column.values)]
+    distinct = len(np.unique(present))
+    if distinct == 0:
+        return None, "left out: always missing"
+    if distinct == 1 and len(present) == len(column):
+        return None, "left out: constant"
+    everything_differs = distinct == len(present) >= _IDENTIFIER_ROWS
+    if feature.integral and feature.entity is None and everything_differs:
+        return None, "left out: an identifier (whole numbers, every one different)"
+    return feature, feature.kind.value
+
+
+def _decide_text(column: TextColumn, feature: Feature) -> tuple[Feature | None, str]:
+    used = np.unique(column.codes[column.codes >= 0])
+    present = int((column.codes >= 0).sum())
+    if len(used) == 0:
+        return None, "left out: always missing"
+    if len(used) == 1 and present == len(column):
+        return None, "left out: constant"
+    mostly_different = len(used) >= _IDENTIFIER_SHARE * present
+    if _mean_words(column, used) >= _WORDS_OF_TEXT and mostly_different:
+        return replace(feature, kind=Kind.TEXT), "text: many words, hardly any value twice"
+    if mostly_different and present >= _IDENTIFIER_ROWS:
+        return None, "left out: an identifier (hardly any value stands twice)"
+    return feature, f"categorical: {len(used)} values"
+
+
+def _mean_words(column: TextColumn, used: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+    values = column.values[used[:_SAMPLED_VALUES]]
+    return float(np.mean([len(value[:LONGEST_TEXT].split()) for value in values]))

@@ -1,0 +1,214 @@
+"""All that is needed to score a row, as one value: encoder, detector, threshold, provenance.
+
+`Model.score` is the seam between the engines and the numbers: columns in, scores out, and nothing of
+Spark, files or PyTorch in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from adlib.arrays import (
+    Columns,
+    FeatureMatrix,
+    Flags,
+    Floats,
+    Ints,
+    Texts,
+    row_count,
+    take_rows,
+)
+from adlib.detectors import Detector, DetectorSettings, Progress
+from adlib.encoding import Encoder, EncodingSettings, Feature
+from adlib.errors import InputError
+from adlib.explanations import Reason, explain
+from adlib.thresholds import Threshold, ThresholdSettings
+
+BLOCK_ROWS = 2048
+"""Rows that are scored at a time: their matrices fit the second-level cache."""
+CALIBRATION_FRACTION = 0.2
+FEWEST_ROWS = 2
+"""One row to learn from and one to calibrate with."""
+_LARGEST_SCORE = float(np.finfo(np.float32).max)
+_MARGIN_FACTOR = 10.0
+_SMALLEST_MARGIN = 1e-4
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """The flagged rows of a batch, in its order; every array has shape (flagged rows,)."""
+
+    rows: Ints
+    """Where in the batch they stand."""
+    percentiles: Floats
+    p_values: Floats
+    severities: Texts
+    reasons: list[tuple[Reason, ...]]
+    missing_columns: Ints
+    unseen_columns: Ints
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """What scoring makes of a batch."""
+
+    scores: Floats
+    """Shape (rows,), float64; higher is stranger."""
+    is_anomaly: Flags
+    flagged: Flagged
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted model; it never changes."""
+
+    name: str
+    encoder: Encoder
+    detector: Detector
+    threshold: Threshold
+    screen_margin: float
+    """Share of the threshold by which a float32 score can miss the float64 one."""
+    reasons: int
+    """How many reasons a flagged row carries."""
+    provenance: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[Feature, ...]:
+        """The columns of the feature table that the model reads: its input contract."""
+        return tuple(encoding.feature for encoding in self.encoder.encodings)
+
+    def score(self, columns: Columns) -> ScoredBatch:
+        """Score a batch; explain the rows that are flagged.
+
+        A float32 pass screens all rows; those near or above the threshold are scored again in
+        float64, row by row, and stored with float32's precision, so that whether a row is flagged,
+        and everything stored of it, depends on that row alone.
+
+        Raises:
+            InputError: if a column is missing or of another type than in training.
+        """
+        scores = np.empty(row_count(columns), dtype=np.float64)
+        for start in range(0, len(scores), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            scores[block] = self._screen(take_rows(columns, block))
+        near = ~(scores < self._screen_cut)
+        chosen = np.flatnonzero(near)
+        exact = self.exact_scores(take_rows(columns, chosen))
+        scores[chosen] = exact
+        is_anomaly = np.zeros(len(scores), dtype=bool)
+        is_anomaly[chosen] = self.threshold.flags(exact)
+        return ScoredBatch(scores, is_anomaly, self._explain(columns, scores, is_anomaly))
+
+    @cached_property
+    def _screen_cut(self) -> float:
+        return self.threshold.cut - abs(self.threshold.cut) * self.screen_margin
+
+    def _screen(self, columns: Columns) -> Floats:
+        """Score in float32; what overflows is not below any cut."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.detector.score(self.encoder.transform(columns, np.float32))
+
+    def exact_scores(self, columns: Columns) -> Floats:
+        """Score in float64, each row by itself, rounded to float32's precision: shape (rows,)."""
+        return exact_scores(self.encoder, self.detector, columns)
+
+    def _explain(self, columns: Columns, scores: Floats, is_anomaly: Flags) -> Flagged:
+        rows = np.flatnonzero(is_anomaly)
+        chosen = take_rows(columns, rows)
+        strange = scores[rows]
+        features = self.encoder.transform(chosen, np.float64)
+        return Flagged(
+            rows,
+            self.threshold.percentiles(strange),
+            self.threshold.p_values(strange),
+            self.threshold.severities(strange),
+            explain(self.encoder, self.detector, chosen, features, self.reasons),
+            _count(self.encoder.missing(chosen), len(rows)),
+            _count(self.encoder.unseen(chosen), len(rows)),
+        )
+
+
+def exact_scores(encoder: Encoder, detector: Detector, columns: Columns) -> Floats:
+    """Score in float64, each row by itself, rounded to float32's precision: shape (rows,)."""
+    scores = np.empty(row_count(columns), dtype=np.float64)
+    for start in range(0, len(scores), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        features = encoder.transform(take_rows(columns, block), np.float64)
+        scores[block] = np.minimum(detector.score(features), _LARGEST_SCORE).astype(np.float32)
+    return scores
+
+
+def _count(flags: Mapping[str, Flags], rows: int) -> Ints:
+    """Count in how many columns a flag is set: shape (rows,)."""
+    return sum(flags.values(), np.zeros(rows, dtype=np.int64))
+
+
+def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
+    columns: Columns,
+    features: Sequence[Feature],
+    *,
+    name: str,
+    encoding: EncodingSettings,
+    detector: DetectorSettings,
+    threshold: ThresholdSettings,
+    reasons: int,
+    seed: int,
+    rows_per_day: float | None,
+    provenance: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> Model:
+    """Fit on the first four fifths of the sample, calibrate on the last.
+
+    The sample comes ordered by a hash, so that its last rows are a random part of it.
+
+    Raises:
+        InputError: if there are too few rows.
+        ModelError: if the result cannot tell rows apart.
+    """
+    rows = row_count(columns)
+    if rows < FEWEST_ROWS:
+        message = (
+            f"Training needs at least {FEWEST_ROWS} rows, one to learn from and one to calibrate "
+            f"with, got {rows}. Raise sample.rows or widen source.path."
+        )
+        raise InputError(message)
+    held_out = max(1, round(rows * CALIBRATION_FRACTION))
+    fit_part = take_rows(columns, slice(0, rows - held_out))
+    calibration = take_rows(columns, slice(rows - held_out, rows))
+    encoder = Encoder.fit(fit_part, features, encoding)
+    learned = encoder.transform(fit_part, np.float32)
+    fitted = detector.fit(learned, seed=seed, progress=progress)
+    exact = exact_scores(encoder, fitted, calibration)
+    calibrated = Threshold.calibrate(threshold, exact, rows_per_day)
+    fast = encoder.transform(calibration, np.float32)
+    return Model(
+        name=name,
+        encoder=encoder,
+        detector=fitted,
+        threshold=calibrated,
+        screen_margin=_screen_margin(fitted, fast, exact, calibrated.cut),
+        reasons=reasons,
+        provenance={
+            **provenance,
+            "rows": {"fit": rows - held_out, "calibration": held_out},
+            "fit": dict(fitted.metrics),
+        },
+    )
+
+
+def _screen_margin(detector: Detector, fast: FeatureMatrix, exact: Floats, cut: float) -> float:
+    """Return ten times the largest error of float32 among the calibration rows.
+
+    Relative to the score or to the cut, whichever is larger: far below the cut no error matters.
+    """
+    error = np.empty(len(fast))
+    for start in range(0, len(fast), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        error[block] = detector.score(FeatureMatrix(fast.values[block], fast.layout)) - exact[block]
+    scale = np.maximum(np.maximum(np.abs(exact), abs(cut)), float(np.finfo(np.float32).tiny))
+    return max(_SMALLEST_MARGIN, _MARGIN_FACTOR * float(np.max(np.abs(error) / scale)))

@@ -1,0 +1,110 @@
+"""What commands print for people: short tables on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adlib.doctor import Check
+from adlib.summary import Summary
+
+_MOST_DATES = 14
+
+
+def print_summary(summary: Summary) -> None:
+    """Print what a command did."""
+    console = Console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row(Text(f"adlib {summary.command}", style="bold"), Text(_status(summary)))
+    for name, value in summary.figures.items():
+        if name != "metrics" and value not in (None, {}):
+            table.add_row(Text(name.replace("_", " ")), Text(words(value)))
+    seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary.seconds.items())
+    if seconds:
+        table.add_row(Text("seconds"), Text(seconds))
+    console.print(table)
+    if "metrics" in summary.figures:
+        _print_metrics(console, summary.figures["metrics"])
+
+
+def _status(summary: Summary) -> str:
+    day = f" for {summary.day}" if summary.day else ""
+    return f"{summary.name}{day}: {summary.status}"
+
+
+def words(value: object) -> str:
+    """Print a figure: large numbers with separators, shares with five digits."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {words(part)}" for key, part in value.items())
+    return str(value)
+
+
+def _print_metrics(console: Console, metrics: Mapping[str, Any]) -> None:
+    if not metrics["labelled_rows"]:
+        console.print("No row is labelled, so there is nothing to compare the scores with.")
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in metrics.items():
+        if name not in {"by_date", "by_group"}:
+            table.add_row(
+                Text(name.replace("_", " ")), Text(words(value) if value is not None else "-")
+            )
+    console.print(table)
+    _print_parts(console, "by group", metrics.get("by_group", {}), ("rows", "recall"))
+    columns = ("auroc", "average_precision", "precision", "recall", "true_positives")
+    by_date = dict(list(metrics.get("by_date", {}).items())[-_MOST_DATES:])
+    if len(by_date) > 1:
+        _print_parts(console, f"by date, the last {len(by_date)}", by_date, columns)
+
+
+def _print_parts(
+    console: Console, title: str, parts: Mapping[str, Mapping[str, Any]], columns: Sequence[str]
+) -> None:
+    if not parts:
+        return
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right")
+    for name, figures in parts.items():
+        cells = [figures.get(key) for key in columns]
+        table.add_row(Text(name), *(Text("-" if cell is None else words(cell)) for cell in cells))
+    console.print(table)
+
+
+def print_models(documents: Sequence[Mapping[str, Any]], promoted: str | None) -> None:
+    """Print a line for each model."""
+    if not documents:
+        Console().print("No model yet. Train one with `adlib train`.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("model", "detector", "threshold", "trained on", ""):
+        table.add_column(name)
+    for document in documents:
+        rows = document["provenance"]["rows"]
+        table.add_row(
+            Text(document["id"]),
+            Text(document["detector"]["kind"]),
+            Text(f"{document['threshold']['kind']} {document['threshold']['cut']:.4g}"),
+            Text(f"{rows['fit']:,} rows"),
+            Text("promoted" if document["id"] == promoted else ""),
+        )
+    Console().print(table)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """Print a line for each check."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for check in checks:
+        mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
+        table.add_row(mark, Text(check.name), Text(check.found))
+    Console().print(table)

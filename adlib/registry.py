@@ -1,0 +1,99 @@
+"""The models of one name: a directory for each, named by its content, and a pointer to one of them.
+
+A model never changes; promotion replaces the pointer file in one rename.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from adlib.artifacts import StoredModel, read_model, unpack, write_model
+from adlib.errors import ModelError
+
+_POINTER = "promoted.json"
+_ADVICE = "List the models with `adlib models list`, or train one with `adlib train`."
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The models under one directory."""
+
+    root: Path
+
+    def add(self, stored: StoredModel) -> Path:
+        """Store a model under its id, all of it or nothing; one that is there stays as it is."""
+        final = self.root / stored.model_id
+        if final.exists() and read_model(final).tensors == stored.tensors:
+            return final
+        staged = self.root / f".{stored.model_id}.{uuid4().hex}"
+        write_model(stored, staged)
+        try:
+            staged.rename(final)
+        except OSError:
+            shutil.rmtree(staged)
+            read_model(final)
+        return final
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of the stored models, in order."""
+        if not self.root.is_dir():
+            return ()
+        return tuple(
+            sorted(
+                entry.name
+                for entry in self.root.iterdir()
+                if entry.is_dir() and not entry.name.startswith(".")
+            )
+        )
+
+    def promoted(self) -> str | None:
+        """Return the id of the promoted model, or None.
+
+        Raises:
+            ModelError: if the pointer cannot be read.
+        """
+        pointer = self.root / _POINTER
+        if not pointer.exists():
+            return None
+        try:
+            return str(json.loads(pointer.read_text("utf-8"))["id"])
+        except (ValueError, KeyError, TypeError) as error:
+            message = (
+                f"The pointer {pointer} cannot be read. Point it at a model again with "
+                "`adlib models promote ID`."
+            )
+            raise ModelError(message) from error
+
+    def promote(self, model_id: str) -> None:
+        """Point at a model, after checking it.
+
+        Raises:
+            ModelError: if the model is not there or altered.
+        """
+        self.load(model_id)
+        staged = self.root / f".{_POINTER}.{uuid4().hex}"
+        staged.write_text(json.dumps({"id": model_id}) + "\n", "utf-8")
+        os.replace(staged, self.root / _POINTER)  # noqa: PTH105 - one call, atomic
+
+    def load(self, model_id: str | None = None) -> StoredModel:
+        """Return a checked model: the one named, else the promoted one.
+
+        Raises:
+            ModelError: if it is not there, or refused.
+        """
+        chosen = model_id or self.promoted()
+        if chosen is None:
+            message = f"No model is promoted in {self.root}. {_ADVICE}"
+            raise ModelError(message)
+        if chosen not in self.ids():
+            found = ", ".join(self.ids()) or "none"
+            message = f"There is no model {chosen!r} in {self.root}; found: {found}. {_ADVICE}"
+            raise ModelError(message)
+        stored = read_model(self.root / chosen)
+        unpack(stored, str(self.root / chosen))
+        return stored

@@ -1,0 +1,119 @@
+"""The record of runs: one row for each run and date, the mark that a date is published.
+
+Each record is a small Parquet file of its own, named by its run, so that the history stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from adlib.outputs import RUNS, SCHEMA_VERSION, OutputColumn
+from adlib.publishing import content_name, date_directory, place_file
+
+PUBLISHED, REFUSED = "published", "refused"
+
+_ARROW_TYPES = {
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "STRING": pa.string(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What happened to one date in one run; the fields are the columns of `runs/`."""
+
+    event_date: date
+    run_id: str
+    status: str
+    started_at: datetime
+    ended_at: datetime
+    message: str | None = None
+    rows_read: int | None = None
+    context_rows: int | None = None
+    quarantined_by_problem: Mapping[str, int] | None = None
+    rows_scored: int | None = None
+    rows_flagged: int | None = None
+    short_history_rows: int | None = None
+    asked_fraction: float | None = None
+    threshold: float | None = None
+    model_name: str | None = None
+    model_version: str | None = None
+    config_digest: str | None = None
+    input_digest: str | None = None
+    seconds_by_stage: Mapping[str, float] | None = None
+    anomalies_file: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """Return the record as a row of `runs/`."""
+        quarantined, scored = self.quarantined_by_problem, self.rows_scored
+        flagged = self.rows_flagged
+        return {
+            **asdict(self),
+            "rows_quarantined": None if quarantined is None else sum(quarantined.values()),
+            "quarantined_by_problem": _json(quarantined),
+            "delivered_fraction": flagged / scored if scored and flagged is not None else None,
+            "seconds_by_stage": _json(self.seconds_by_stage),
+            "schema_version": SCHEMA_VERSION,
+        }
+
+
+def _json(plain: Mapping[str, Any] | None) -> str | None:
+    return None if plain is None else json.dumps(plain, sort_keys=True)
+
+
+def arrow_schema(columns: tuple[OutputColumn, ...]) -> pa.Schema:
+    """Return the Arrow schema of a published table."""
+    return pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in columns])
+
+
+def write_rows(
+    rows: list[dict[str, Any]], columns: tuple[OutputColumn, ...], directory: Path
+) -> Path:
+    """Write rows of a published table as one Parquet file and return it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / f"{uuid4().hex}.parquet"
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(columns))
+    pq.write_table(table, file, compression="zstd")
+    return file
+
+
+def write_record(output: Path, record: RunRecord, staging: Path) -> None:
+    """Add a record to `runs/`, in the place of the same run's earlier one."""
+    staged = write_rows([record.row()], RUNS, staging)
+    place_file(staged, _directory(output, record.event_date) / f"run-{record.run_id}.parquet")
+
+
+def published_run(output: Path, day: date) -> str | None:
+    """Return the id of the run whose files are published for a date, if they are all there."""
+    directory = _directory(output, day)
+    if not directory.is_dir():
+        return None
+    rows = [
+        row
+        for file in sorted(directory.glob("run-*.parquet"))
+        for row in pq.ParquetFile(file).read().to_pylist()
+        if row["status"] == PUBLISHED
+    ]
+    if not rows:
+        return None
+    latest = max(rows, key=lambda row: row["ended_at"])
+    file = output / "anomalies" / date_directory(day) / str(latest["anomalies_file"])
+    intact = file.is_file() and content_name(file, "anomalies") == file.name
+    return str(latest["run_id"]) if intact else None
+
+
+def _directory(output: Path, day: date) -> Path:
+    return output / "runs" / date_directory(day)

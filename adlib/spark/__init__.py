@@ -1,0 +1,1 @@
+"""What needs Spark: session, tables, windows, preprocessing, sampling and scoring."""

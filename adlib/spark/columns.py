@@ -1,0 +1,139 @@
+"""Arrow to columns: what the encoder reads, out of what Spark hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import functions as F
+
+from adlib.arrays import Column, Floats, NumberColumn, TextColumn, VectorColumn
+from adlib.encoding import Encoder, Feature, Kind
+from adlib.encoding.columns import VectorEncoding
+from adlib.spark.tables import column
+
+_TEXT_KINDS = {Kind.CATEGORY, Kind.TEXT}
+NUMBERS, TEXTS = "adlib numbers", "adlib texts"
+
+
+def columns_from_arrow(
+    table: pa.Table | pa.RecordBatch, features: Sequence[Feature], lengths: Mapping[str, int]
+) -> dict[str, Column]:
+    """Turn Arrow columns into the columns of the features; `lengths` are those of the vectors."""
+    return {
+        feature.name: _column(table.column(feature.name), feature, lengths) for feature in features
+    }
+
+
+def _column(array: pa.Array, feature: Feature, lengths: Mapping[str, int]) -> Column:
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if feature.kind in _TEXT_KINDS:
+        return text_column(array)
+    if feature.kind is Kind.VECTOR:
+        length = lengths.get(feature.name)
+        return vector_column(array, common_length(array) if length is None else length)
+    return number_column(array)
+
+
+def number_column(array: pa.Array) -> NumberColumn:
+    """Return numbers and booleans as float64, or float32 where they are; nulls become NaN."""
+    if not pa.types.is_floating(array.type):
+        if pa.types.is_boolean(array.type):
+            array = array.cast(pa.int8())
+        array = array.cast(pa.float64(), safe=False)
+    return NumberColumn(array.to_numpy(zero_copy_only=False))
+
+
+def text_column(array: pa.Array) -> TextColumn:
+    """Return strings as codes into a dictionary; nulls get the code -1."""
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return TextColumn(codes, encoded.dictionary.to_numpy(zero_copy_only=False))
+
+
+def common_length(array: pa.Array) -> int:
+    """Return the commonest length of the vectors, 0 where there is none."""
+    counts = pc.value_counts(pc.list_value_length(array).drop_null()).to_pylist()
+    return max(((entry["counts"], entry["values"]) for entry in counts), default=(0, 0))[1]
+
+
+def vector_column(array: pa.Array, length: int) -> VectorColumn:
+    """Return vectors of one length; a null, or a vector of another length, becomes a row of NaN."""
+    values = np.full((len(array), length), np.nan)
+    fits = pc.fill_null(pc.equal(pc.list_value_length(array), length), fill_value=False)
+    rows = fits.to_numpy(zero_copy_only=False)
+    flat = array.filter(fits).flatten().cast(pa.float64())
+    values[rows] = flat.to_numpy(zero_copy_only=False).reshape(-1, length) if length else 0.0
+    return VectorColumn(values)
+
+
+def vector_lengths(encoder: Encoder) -> dict[str, int]:
+    """Return the lengths that the vectors had in training."""
+    return {
+        encoding.feature.name: len(encoding.centre)
+        for encoding in encoder.encodings
+        if isinstance(encoding, VectorEncoding)
+    }
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Feature columns packed into few: Spark's cost of crossing into Python is by column.
+
+    Numbers cross as one array<double>, strings as one array<string>, vectors as they are.
+    """
+
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+    vectors: tuple[tuple[str, int], ...]
+    """Names and lengths."""
+
+    @classmethod
+    def of(cls, encoder: Encoder) -> Packing:
+        """Sort the encoder's columns by how they cross."""
+        features = [encoding.feature for encoding in encoder.encodings]
+        return cls(
+            tuple(
+                feature.name
+                for feature in features
+                if feature.kind not in _TEXT_KINDS and feature.kind is not Kind.VECTOR
+            ),
+            tuple(feature.name for feature in features if feature.kind in _TEXT_KINDS),
+            tuple(vector_lengths(encoder).items()),
+        )
+
+    def expressions(self) -> list[SparkColumn]:
+        """Return the columns to select from the feature table."""
+        packed = []
+        if self.numbers:
+            numbers = [column(name).cast("double") for name in self.numbers]
+            packed.append(F.array(*numbers).alias(NUMBERS))
+        if self.texts:
+            packed.append(F.array(*[column(name) for name in self.texts]).alias(TEXTS))
+        return [*packed, *(column(name) for name, _ in self.vectors)]
+
+    def unpack(self, batch: pa.RecordBatch) -> dict[str, Column]:
+        """Return the columns again."""
+        unpacked: dict[str, Column] = {}
+        if self.numbers:
+            table = _matrix(batch.column(NUMBERS), len(self.numbers))
+            for name, values in zip(self.numbers, table, strict=True):
+                unpacked[name] = NumberColumn(values)
+        if self.texts:
+            flat, step = batch.column(TEXTS).flatten(), len(self.texts)
+            for place, name in enumerate(self.texts):
+                unpacked[name] = text_column(flat.take(pa.array(range(place, len(flat), step))))
+        for name, length in self.vectors:
+            unpacked[name] = vector_column(batch.column(name), length)
+        return unpacked
+
+
+def _matrix(array: pa.Array, width: int) -> Floats:
+    """Turn a list array of one length into contiguous columns: shape (width, rows)."""
+    flat = array.flatten().to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(flat.reshape(-1, width).T)

@@ -1,0 +1,66 @@
+"""Counting scored rows by date, group, label and score: exact, or by a fine histogram when many."""
+
+from __future__ import annotations
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from adlib.errors import InputError
+from adlib.evaluation import CountedRows
+from adlib.spark.scoring import ANOMALY, BINS_PER_FOLD, FINEST_SCORE, RECORD, ROW
+from adlib.spark.tables import column
+
+LABEL, GROUP = "adlib label", "adlib group"
+MOST_EXACT_ROWS = 10_000_000
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+
+
+def label_of(name: str, schema: T.StructType) -> Column:
+    """Return a label as 1 for an anomaly, 0 for an ordinary row, null for neither.
+
+    Numbers other than 0 are anomalies; strings are read as true or false, yes or no, 1 or 0.
+
+    Raises:
+        InputError: if the column is of a type that is no label.
+    """
+    data_type = schema[name].dataType
+    if isinstance(data_type, T.BooleanType):
+        return column(name).cast("double")
+    if isinstance(data_type, T.NumericType):
+        number = column(name).cast("double")
+        return F.when(number.isNotNull() & ~F.isnan(number), (number != 0.0).cast("double"))
+    if isinstance(data_type, T.StringType):
+        word = F.lower(F.trim(column(name)))
+        number = F.when(word.isin(*_TRUE), F.lit(1.0)).when(word.isin(*_FALSE), F.lit(0.0))
+        return number.otherwise((word.try_cast("double") != 0.0).cast("double"))
+    message = (
+        f"The label {name!r} is {data_type.simpleString()}; a label is a boolean, a number or one "
+        "of true, false, yes and no. Name another column under source.label."
+    )
+    raise InputError(message)
+
+
+def count_rows(records: DataFrame, rows: int) -> CountedRows:
+    """Count records by what is carried; beyond ten million rows scores are counted by fine bins."""
+    scored = records.where(F.col(RECORD).isin(ROW, ANOMALY))
+    if rows > MOST_EXACT_ROWS:
+        scored = scored.withColumn("anomaly_score", _binned(F.col("anomaly_score")))
+    measured = ["event_date", GROUP, LABEL, "is_anomaly", "anomaly_score"]
+    counted = scored.groupBy(*(column(name) for name in measured)).count().toPandas()
+    return CountedRows(
+        counted["event_date"].to_numpy(dtype=object),
+        counted[GROUP].to_numpy(dtype=object),
+        counted[LABEL].to_numpy(dtype=np.float64),
+        counted["is_anomaly"].to_numpy(dtype=bool),
+        counted["anomaly_score"].to_numpy(dtype=np.float64),
+        counted["count"].to_numpy(dtype=np.int64),
+    )
+
+
+def _binned(score: Column) -> Column:
+    """Replace a score by the middle of its bin, as the tally does."""
+    folds = F.signum(score) * F.log1p(F.abs(score) * FINEST_SCORE)
+    middle = (F.floor(folds * BINS_PER_FOLD) + 0.5) / BINS_PER_FOLD
+    return F.signum(middle) * F.expm1(F.abs(middle)) / FINEST_SCORE

@@ -1,0 +1,55 @@
+"""What Spark throws, as errors of our own: whose fault it is, and what to do."""
+
+from __future__ import annotations
+
+import re
+
+from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.errors import PySparkException
+
+from adlib.errors import AdlibError, ConfigError, InputError, ModelError, TransientError
+
+_OWN = {error.__name__: error for error in (ConfigError, InputError, ModelError)}
+_RAISED_IN_WORKER = re.compile(r"adlib\.errors\.(\w+): ([^\n]+)")
+_UNREADABLE = re.compile(
+    r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(?:file:)?(/[^\s]+)|(file:\S+) is not a Parquet file"
+)
+_INFRASTRUCTURE = (
+    "No space left on device",
+    "ExecutorLostFailure",
+    "FetchFailed",
+    "Lost executor",
+    "Connection refused",
+    "OutOfMemoryError",
+    "Python worker exited unexpectedly",
+    "SparkContext was shut down",
+    "Disk quota exceeded",
+)
+
+
+def translated(error: BaseException) -> AdlibError | None:
+    """Return an error of our own for one of Spark's, None for what is not Spark's or not known."""
+    if isinstance(error, Py4JNetworkError | ConnectionError):
+        message = "The Spark driver's JVM is gone. Give it more memory or run the command again."
+        return TransientError(message)
+    if not isinstance(error, PySparkException | Py4JError):
+        return None
+    text = str(error)
+    raised = _RAISED_IN_WORKER.search(text)
+    if raised is not None and raised[1] in _OWN:
+        return _OWN[raised[1]](raised[2])
+    unreadable = _UNREADABLE.search(text)
+    if unreadable is not None:
+        file = unreadable[1] or unreadable[2]
+        message = (
+            f"The file {file} cannot be read: it is damaged or cut short. Restore or remove it."
+        )
+        return InputError(message)
+    for sign in _INFRASTRUCTURE:
+        if sign in text:
+            message = (
+                f"Spark failed for want of resources ({sign}). Run the command again; if it goes on, "
+                "give the job more memory or disk."
+            )
+            return TransientError(message)
+    return None

@@ -1,0 +1,132 @@
+"""Taking scored records apart: anomalies and scores by date, and what is counted of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from adlib.outputs import ANOMALIES, SCORES
+from adlib.spark.scoring import (
+    ANOMALY,
+    BINS,
+    COUNTS,
+    RECORD,
+    ROW,
+    TALLY,
+    arrow_schema,
+    score_of_bin,
+)
+from adlib.spark.tables import column
+from adlib.thresholds import SEVERITIES
+
+_DT = "dt"
+
+
+@dataclass(frozen=True)
+class DateCounts:
+    """What was scored of one date."""
+
+    rows_scored: int = 0
+    severities: Mapping[str, int] = field(default_factory=dict)
+    commonest_first_reason: str | None = None
+    quantiles: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rows_flagged(self) -> int:
+        """How many rows are anomalies."""
+        return sum(self.severities.values())
+
+
+def write_anomalies(records: DataFrame, identity: Sequence[str], directory: Path) -> pa.Schema:
+    """Write the flagged rows, one file a date, ordered by score and then by what identifies a row.
+
+    `identity` names the key, or `row_hash`, and the kept columns. Returns the schema of the files.
+    """
+    flagged = records.where(F.col(RECORD) == ANOMALY)
+    named = [*identity, *(entry.name for entry in ANOMALIES)]
+    _write_by_date(flagged, named, identity, directory)
+    written = T.StructType([records.schema[name] for name in named])
+    return arrow_schema(written)
+
+
+def write_scores(records: DataFrame, key: Sequence[str], directory: Path) -> None:
+    """Write every row's score, one file a date, in the order of the key."""
+    rows = records.where(F.col(RECORD).isin(ROW, ANOMALY))
+    _write_by_date(rows, [*key, *(entry.name for entry in SCORES)], key, directory)
+
+
+def _write_by_date(
+    rows: DataFrame, named: Sequence[str], identity: Sequence[str], directory: Path
+) -> None:
+    order = [F.col("anomaly_score").desc(), *(column(name).asc() for name in identity)]
+    (
+        rows.select(*(column(name) for name in named), F.col("event_date").alias(_DT))
+        .repartition(_DT)
+        .sortWithinPartitions(_DT, *order)
+        .write.partitionBy(_DT)
+        .parquet(str(directory))
+    )
+
+
+def count_records(records: DataFrame) -> dict[date, DateCounts]:
+    """Count what was scored and flagged of each date; collect in proportion to the dates alone."""
+    flagged = records.where(F.col(RECORD) == ANOMALY)
+    severities: dict[date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SEVERITIES, 0))
+    for day, severity, count in flagged.groupBy("event_date", "severity").count().collect():
+        severities[day][severity] = count
+    first = flagged.groupBy("event_date", "reason_1_column").count().collect()
+    reasons = {
+        day: min(
+            ((-count, name or "") for other, name, count in first if other == day),
+        )[1]
+        for day in severities
+    }
+    return {
+        day: DateCounts(
+            sum(bins.values()), severities.get(day, {}), reasons.get(day) or None, _quantiles(bins)
+        )
+        for day, bins in _tallies(records).items()
+    }
+
+
+def _tallies(records: DataFrame) -> dict[date, dict[int, int]]:
+    tallied = (
+        records.where(F.col(RECORD) == TALLY)
+        .select("event_date", F.explode(F.arrays_zip(F.col(BINS), F.col(COUNTS))).alias("entry"))
+        .select("event_date", F.col("entry").getField(BINS), F.col("entry").getField(COUNTS))
+        .toDF("event_date", "bin", "rows")
+        .groupBy("event_date", "bin")
+        .agg(F.sum("rows").alias("rows"))
+    )
+    tallies: dict[date, dict[int, int]] = defaultdict(dict)
+    for day, place, rows in tallied.collect():
+        tallies[day][place] = rows
+    return tallies
+
+
+_QUANTILES = {
+    "score_median": 0.5,
+    "score_p90": 0.9,
+    "score_p99": 0.99,
+    "score_p999": 0.999,
+    "score_highest": 1.0,
+}
+
+
+def _quantiles(bins: Mapping[int, int]) -> dict[str, float]:
+    """Return quantiles of the score from a histogram."""
+    places = sorted(bins)
+    reached = np.cumsum([bins[place] for place in places])
+    return {
+        name: score_of_bin(places[int(np.searchsorted(reached, share * reached[-1]))])
+        for name, share in _QUANTILES.items()
+    }

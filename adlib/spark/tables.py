@@ -1,0 +1,294 @@
+"""Read a source table, and say what each of its columns is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from adlib.errors import ConfigError, InputError
+
+FORMATS = ("parquet", "csv", "json", "orc", "table")
+
+MALFORMED = "adlib malformed line"
+"""The column of a CSV or JSON table that holds a line that could not be parsed, null elsewhere."""
+
+_NANOS_AS_LONG = "spark.sql.legacy.parquet.nanosAsLong"
+_NANOS_PER_MICRO = 1000
+_HASH_SEEDS = (7919, 104729)
+
+_BLANKS = " \t\n\r\x0b\x0c"
+_STARTS_WITH_A_DATE = r"^[+-]?[0-9]{4,6}-[0-9]{1,2}"
+_ENDS_WITH_A_ZONE = r"(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})$"
+
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "csv": {
+        "header": "true",
+        "inferSchema": "true",
+        # Quoted values may hold line breaks; without it they would be cut there.
+        "multiLine": "true",
+        # A quote within quotes is doubled, as RFC 4180 says.
+        "escape": '"',
+        # A file whose header differs from the first one's is an error, not shifted columns.
+        "enforceSchema": "false",
+    },
+}
+_ENFORCED: Mapping[str, str] = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": MALFORMED,
+    # Whether a line is malformed must not depend on which columns a query asks for.
+    "columnPruning": "false",
+}
+_REFUSED_OPTIONS = frozenset({"mode", "columnnameofcorruptrecord", "columnpruning", "path"})
+
+_FAILED_READ = re.compile(
+    r"\[FAILED_READ_FILE[.\w]*\] Encountered error while reading file (\S+?)\.?\s"
+)
+_NOT_FOUND = frozenset({"PATH_NOT_FOUND", "TABLE_OR_VIEW_NOT_FOUND", "DATA_SOURCE_NOT_FOUND"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table is and how to read it."""
+
+    path: str
+    """A file, a directory, a glob, or a table's name where the format is `table`."""
+    format: str = "parquet"
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Spark's options for the format."""
+
+
+def column(name: str) -> Column:
+    """Return the column of exactly this name, whatever characters it holds."""
+    quoted = name.replace("`", "``")
+    return F.col(f"`{quoted}`")
+
+
+def read_source(spark: SparkSession, source: Source) -> DataFrame:
+    """Open a source table; CSV and JSON get the column `MALFORMED` besides their own.
+
+    Raises:
+        ConfigError: the format or an option is not one that can be used.
+        InputError: nothing is there, or what is there cannot be read as this format.
+    """
+    _check(source)
+    with reading(source.path):
+        match source.format:
+            case "table":
+                return spark.read.options(**source.options).table(source.path)
+            case "csv" | "json":
+                return _read_lines(spark, source)
+            case "parquet":
+                return _read_parquet(spark, source)
+            case other:
+                return spark.read.format(other).options(**source.options).load(source.path)
+
+
+def _check(source: Source) -> None:
+    """Refuse an unknown format and the options that would make rows vanish."""
+    if source.format not in FORMATS:
+        raise ConfigError(
+            f"source.format is one of {', '.join(FORMATS)}; found {source.format!r}. "
+            "Choose among these."
+        )
+    refused = [name for name in source.options if name.lower() in _REFUSED_OPTIONS]
+    if refused:
+        raise ConfigError(
+            f"source.options cannot set {', '.join(refused)}: lines that cannot be parsed go to "
+            "quarantine, and the path is source.path. Remove it."
+        )
+
+
+def _read_lines(spark: SparkSession, source: Source) -> DataFrame:
+    """Read CSV or JSON so that a line that cannot be parsed is kept beside the parsed ones."""
+    given = {name.lower() for name in source.options}
+    defaults = _DEFAULTS.get(source.format, {})
+    options = {name: value for name, value in defaults.items() if name.lower() not in given}
+    options |= {**source.options, **_ENFORCED}
+    inferred = spark.read.format(source.format).options(**options).load(source.path).schema
+    fields = [found for found in inferred.fields if found.name != MALFORMED]
+    if not fields:
+        raise InputError.nothing_to_read(
+            source.path,
+            f"Point source.path at {source.format} files with a header or a first line.",
+        )
+    schema = T.StructType([*fields, T.StructField(MALFORMED, T.StringType())])
+    return spark.read.format(source.format).options(**options).schema(schema).load(source.path)
+
+
+def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:
+    """Read Parquet; timestamps in nanoseconds, which Spark refuses, are cut to microseconds."""
+    reader = spark.read.format("parquet").options(**source.options)
+    spark.conf.set(_NANOS_AS_LONG, "true")
+    table = reader.load(source.path)
+    found = {one.name for one in table.schema.fields if isinstance(one.dataType, T.LongType)}
+    files = table.inputFiles() if found else []
+    if files and not files[0].startswith("file:"):
+        spark.conf.set(_NANOS_AS_LONG, "false")  # out of sight: Spark refuses them by itself
+        return reader.load(source.path)
+    zones = _nanosecond_zones(files[0]) if files else {}
+    return table.withColumns(
+        {name: _from_nanos(name, zone=zone) for name, zone in zones.items() if name in found}
+    )
+
+
+def _from_nanos(name: str, *, zone: bool) -> Column:
+    """Return a BIGINT of nanoseconds as a timestamp, an instant where it has a zone."""
+    nanos = column(name)
+    floor = nanos - F.pmod(nanos, F.lit(_NANOS_PER_MICRO))
+    instant = F.timestamp_micros(F.call_function("div", floor, F.lit(_NANOS_PER_MICRO)))
+    return instant if zone else instant.cast(T.TimestampNTZType())
+
+
+def _nanosecond_zones(uri: str) -> dict[str, bool]:
+    """Return the columns of one local file that hold nanoseconds, and whether each has a zone."""
+    path = unquote(urlparse(uri).path)
+    try:
+        schema = pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise _damaged(path, uri) from error
+    return {
+        one.name: one.type.tz is not None
+        for one in schema
+        if pa.types.is_timestamp(one.type) and one.type.unit == "ns"
+    }
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turn Spark's complaints about the source into errors that say what to do.
+
+    Raises:
+        InputError: nothing is there, a file is damaged, or the name cannot be one.
+    """
+    try:
+        yield
+    except AnalysisException as error:
+        raise _unreadable(where, error) from error
+    except (PySparkException, Py4JJavaError) as error:
+        damaged = _FAILED_READ.search(str(error))
+        if damaged is None:
+            raise
+        raise _damaged(damaged.group(1), where) from error
+
+
+def _damaged(file: str, where: str) -> InputError:
+    """Return what to raise for a file that is there and cannot be read."""
+    return InputError(
+        f"The file {file} of {where} cannot be read: it is damaged, cut short, gone or not of the "
+        "format that source.format says. Restore it or leave it out of source.path."
+    )
+
+
+def _unreadable(where: str, error: AnalysisException) -> Exception:
+    """Return what to raise for a source that Spark could not resolve."""
+    condition = str(error.getCondition())
+    if condition in _NOT_FOUND:
+        return InputError(
+            f"Expected a table at {where}, found nothing there. Check source.path and "
+            "source.format, and that the place is reachable from here."
+        )
+    if condition == "PARSE_SYNTAX_ERROR":
+        return InputError(
+            f"Expected the name of a table, found {where!r}. Write source.path as name, "
+            "schema.name or catalog.schema.name."
+        )
+    if condition == "UNABLE_TO_INFER_SCHEMA":
+        return InputError.nothing_to_read(
+            where, "Point source.path at files of the format that source.format says."
+        )
+    first_line = str(error).splitlines()[0]
+    return InputError(f"{where} cannot be read: {first_line} Check source.path and source.format.")
+
+
+def typed_kind(data_type: T.DataType) -> str | None:
+    """Say what a Spark type is to a detector: number, boolean, text, timestamp, vector or None.
+
+    A column that holds nothing but nulls, which some formats give a type of its own, is text.
+    """
+    match data_type:
+        case T.BooleanType():
+            return "boolean"
+        case T.NumericType():
+            return "number"
+        case T.StringType() | T.CharType() | T.VarcharType() | T.NullType():
+            return "text"
+        case T.TimestampType() | T.TimestampNTZType() | T.DateType():
+            return "timestamp"
+        case T.ArrayType(elementType=T.NumericType()):
+            return "vector"
+        case _:
+            return None
+
+
+def content_hash(schema: T.StructType, seed: int = 0) -> Column:
+    """Return a 64-bit hash of a row: the same whatever the order of the columns.
+
+    `xxhash64` passes over nulls, so that without flags (null, 5) and (5, null) would be one.
+    """
+    parts = [F.lit(_HASH_SEEDS[seed])]
+    for one in sorted(schema.fields, key=lambda found: found.name):
+        parts += _hashable(one)
+    return F.xxhash64(*parts)
+
+
+def content_digest(schema: T.StructType) -> Column:
+    """Return a 128-bit hash of a row as 32 hexadecimal digits."""
+    halves = [F.lpad(F.lower(F.hex(content_hash(schema, seed))), 16, "0") for seed in (0, 1)]
+    return F.concat(*halves)
+
+
+def _hashable(one: T.StructField) -> Sequence[Column]:
+    """Return what of a column is hashed: whether it is null, and what it holds."""
+    value = column(one.name)
+    match one.dataType:
+        case T.ArrayType(elementType=T.NumericType()):
+            return value.isNull(), value, F.transform(value, lambda item: item.isNull())
+        case data_type if isinstance(data_type, T.AtomicType) and _is_plain(data_type):
+            return value.isNull(), value
+        case _:
+            return value.isNull(), as_json([one.name])
+
+
+def _is_plain(data_type: T.AtomicType) -> bool:
+    """Tell whether Spark hashes a type as it stands."""
+    return typed_kind(data_type) is not None or isinstance(data_type, T.BinaryType)
+
+
+def as_json(names: Sequence[str]) -> Column:
+    """Return columns as one JSON object, nulls included."""
+    return F.to_json(F.struct(*map(column, names)), {"ignoreNullFields": "false"})
+
+
+def trimmed(text: Column) -> Column:
+    """Return a string without the blanks around it, null where nothing is left."""
+    inner = F.btrim(text, F.lit(_BLANKS))
+    return F.nullif(inner, F.lit(""))
+
+
+def instant(value: Column, data_type: T.DataType, timezone: str) -> Column:
+    """Return a date, a timestamp or a string as an instant, null where it is none.
+
+    What names no zone is local time of `timezone`. A string needs at least a year and a month: Spark
+    would read a bare time as today's.
+    """
+    match data_type:
+        case T.TimestampType():
+            return value
+        case T.TimestampNTZType() | T.DateType():
+            return F.to_utc_timestamp(value.cast(T.TimestampType()), timezone)
+        case _:
+            text = trimmed(value.cast(T.StringType()))
+            parsed = F.when(text.rlike(_STARTS_WITH_A_DATE), text).try_cast(T.TimestampType())
+            zoned = text.rlike(_ENDS_WITH_A_ZONE)
+            return F.when(zoned, parsed).otherwise(F.to_utc_timestamp(parsed, timezone))

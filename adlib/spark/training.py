@@ -1,0 +1,155 @@
+"""Training on the sample: on the driver, or in one Spark task so that no row reaches the driver.
+
+Both sort the sample by its draw and call the same pure function, so both give the same model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import types as T
+
+from adlib import __version__
+from adlib.artifacts import StoredModel, pack
+from adlib.detectors import DetectorSettings, Progress
+from adlib.encoding import Candidate, EncodingSettings, choose_features
+from adlib.errors import AdlibError, InputError, ModelError
+from adlib.model import fit_model
+from adlib.spark.columns import columns_from_arrow
+from adlib.spark.sampling import DRAW, ROW_HASH, Sample
+from adlib.thresholds import ThresholdSettings
+
+_ANSWER = T.StructType(
+    [
+        T.StructField("document", T.BinaryType()),
+        T.StructField("tensors", T.BinaryType()),
+        T.StructField("error", T.StringType()),
+        T.StructField("message", T.StringType()),
+    ]
+)
+_ERRORS: Mapping[str, type[AdlibError]] = {
+    error.__name__: error for error in (InputError, ModelError, AdlibError)
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that decides a model but the rows."""
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    encoding: EncodingSettings
+    detector: DetectorSettings
+    threshold: ThresholdSettings
+    reasons: int
+    seed: int
+    rows: int
+    """The sample is cut to so many rows."""
+    rows_per_day: float | None
+    provenance: Mapping[str, Any]
+
+
+def train_on_driver(sample: Sample, training: Training, progress: Progress | None) -> StoredModel:
+    """Collect the sample, whose size is capped, and fit.
+
+    Raises:
+        InputError: if the sample cannot be learned from.
+        ModelError: if the model is degenerate.
+    """
+    return fit_sample(sample.table.toArrow(), training, progress)
+
+
+def train_on_executor(sample: Sample, training: Training) -> StoredModel:
+    """Fit inside one task; only the model comes back.
+
+    Raises:
+        InputError: if the sample cannot be learned from.
+        ModelError: if the model is degenerate.
+    """
+
+    def fit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield answer_of(list(batches), training)
+
+    answer = sample.table.coalesce(1).mapInArrow(fit, _ANSWER).first()
+    if answer is None:
+        raise _too_few(0)
+    if answer["error"] is not None:
+        raise _ERRORS[answer["error"]](answer["message"])
+    return StoredModel(bytes(answer["document"]), bytes(answer["tensors"]))
+
+
+def answer_of(batches: Sequence[pa.RecordBatch], training: Training) -> pa.RecordBatch:
+    """Fit, and return the model or the refusal as one row."""
+    answer: dict[str, list[bytes | str | None]] = {field: [None] for field in _ANSWER.fieldNames()}
+    try:
+        if not batches:
+            raise _too_few(0)
+        stored = fit_sample(pa.Table.from_batches(batches), training, None)
+        answer.update(document=[stored.document], tensors=[stored.tensors])
+    except AdlibError as error:
+        answer.update(error=[type(error).__name__], message=[str(error)])
+    types = {"document": pa.binary(), "tensors": pa.binary()}
+    return pa.RecordBatch.from_pydict(
+        {name: pa.array(value, types.get(name, pa.string())) for name, value in answer.items()}
+    )
+
+
+def fit_sample(table: pa.Table, training: Training, progress: Progress | None) -> StoredModel:
+    """Fit a model on a collected sample, whatever order it comes in.
+
+    Raises:
+        InputError: if the sample cannot be learned from.
+        ModelError: if the model is degenerate.
+    """
+    order = pc.sort_indices(table, [(DRAW, "ascending"), (ROW_HASH, "ascending")])
+    table = table.take(order[: training.rows])
+    features = [candidate.feature for candidate in training.candidates]
+    columns = columns_from_arrow(table, features, {})
+    choice = choose_features(columns, training.candidates)
+    used = {feature.name: columns[feature.name] for feature in choice.features}
+    model = fit_model(
+        used,
+        choice.features,
+        name=training.name,
+        encoding=training.encoding,
+        detector=training.detector,
+        threshold=training.threshold,
+        reasons=training.reasons,
+        seed=training.seed,
+        rows_per_day=training.rows_per_day,
+        provenance={
+            **training.provenance,
+            "seed": training.seed,
+            "sample_digest": _digest(table),
+            "columns": dict(choice.notes),
+            "versions": _versions(),
+        },
+        progress=progress,
+    )
+    return pack(model)
+
+
+def _too_few(rows: int) -> InputError:
+    return InputError(f"Training needs at least 2 rows, got {rows}. Widen source.path.")
+
+
+def _digest(table: pa.Table) -> str:
+    """Return a digest of which rows were drawn."""
+    hashes = "\n".join(table.column(ROW_HASH).to_pylist())
+    return hashlib.sha256(hashes.encode()).hexdigest()[:16]
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "adlib": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "pyarrow": pa.__version__,
+    }

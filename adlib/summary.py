@@ -1,0 +1,54 @@
+"""What a command did: one value, printed as a short table for people and as JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+DONE, NOTHING_TO_DO = "done", "already published"
+
+
+@dataclass
+class Summary:
+    """What a command did, filled in stage by stage."""
+
+    command: str
+    name: str
+    day: date | None
+    status: str = DONE
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    figures: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        began = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - began, 3)
+
+    def add(self, **figures: object) -> None:
+        """Note figures; a later one of the same name takes the place of an earlier one."""
+        self.figures.update(figures)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the summary as plain JSON values."""
+        return {
+            "command": self.command,
+            "name": self.name,
+            "date": self.day.isoformat() if self.day else None,
+            "status": self.status,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": datetime.now(UTC).isoformat(),
+            **self.figures,
+            "seconds": self.seconds,
+        }
+
+    def json_line(self) -> str:
+        """Return the summary as one line of JSON."""
+        return json.dumps(self.plain(), default=str, ensure_ascii=False)

@@ -1,0 +1,190 @@
+"""Bad input gets a sentence, an exit code and nothing published."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.jobs.conftest import payments
+
+NUMBERS = np.random.default_rng(5).normal(size=(400, 3))
+
+
+def plain_table(**columns: object) -> pa.Table:
+    return pa.table(columns)
+
+
+def without_windows(workplace, **source):
+    workplace.plain["windows"] = []
+    workplace.plain["source"] = {"path": workplace.plain["source"]["path"], **source}
+
+
+def assert_refused(workplace, last_words, code, *words):
+    assert workplace.call("run") == code
+    said = last_words()
+    for word in words:
+        assert word in said
+    assert said.endswith(f"(exit code {code})")
+    assert not (Path(workplace.plain["output"]["path"]) / "anomalies").exists()
+
+
+def test_a_missing_column_is_named_with_those_there_are(workplace, last_words):
+    workplace.write(payments().drop_columns(["amount"]))
+    assert_refused(workplace, last_words, 3, "'amount'", "'fee'")
+
+
+def test_a_path_that_is_not_there_is_named(workplace, last_words):
+    assert_refused(workplace, last_words, 3, "source")
+
+
+def test_an_empty_table_is_nothing_to_read(workplace, last_words):
+    workplace.write(payments().slice(0, 0))
+    assert_refused(workplace, last_words, 3, "Nothing to read")
+
+
+def test_a_date_without_rows_is_nothing_to_read(workplace, last_words):
+    workplace.write(payments())
+    assert workplace.call("preprocess", "--date", "2027-01-01") == 3
+    assert "2027-01-01" in last_words()
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "2026-02-30", "26-1-1x"])
+def test_a_bad_date_is_refused(workplace, last_words, text):
+    workplace.write(payments())
+    assert workplace.call("run", "--date", text) == 2
+    assert text in last_words()
+
+
+def test_an_unknown_key_is_refused_with_the_nearest(workplace, capfd):
+    workplace.plain["treshold"] = {}
+    assert workplace.call("run") == 2
+    assert "did you mean 'threshold'" in capfd.readouterr().err
+
+
+def test_output_inside_input_is_refused(workplace, last_words):
+    workplace.write(payments())
+    workplace.plain["output"]["path"] = str(workplace.root / "source" / "out")
+    assert_refused(workplace, last_words, 2, "overlap")
+
+
+def test_a_label_listed_as_a_feature_is_refused(workplace, capfd):
+    workplace.plain["features"] = {"numeric": ["amount", "fraud"]}
+    assert workplace.call("run") == 2
+    assert "the label" in capfd.readouterr().err
+
+
+def test_a_column_of_another_type_than_in_training_is_refused(workplace, last_words):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("train") == 0
+    table = payments()
+    place = table.schema.get_field_index("fee")
+    workplace.write(table.set_column(place, "fee", pa.array(["much"] * len(table))))
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("score") == 3
+    said = last_words()
+    assert "'fee'" in said
+    assert "string" in said
+    assert not (workplace.root / "out" / "anomalies").exists()
+
+
+def test_a_model_that_is_not_there_is_refused(workplace, last_words):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("score", "--model", "0123456789abcdef") == 4
+    assert "0123456789abcdef" in last_words()
+    assert workplace.call("score") == 4
+
+
+@pytest.mark.parametrize("name", ["model.json", "tensors.safetensors"])
+def test_a_model_altered_by_one_byte_is_refused(workplace, last_words, name):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("train") == 0
+    file = next((workplace.root / "models" / "payments").glob(f"*/{name}"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+    assert workplace.call("score") == 4
+    assert "refused" in last_words()
+    assert not (workplace.root / "out" / "anomalies").exists()
+
+
+def test_one_row_is_too_few_to_learn_from(workplace, last_words):
+    without_windows(workplace)
+    workplace.write(plain_table(a=[1.0], b=[2.0]))
+    assert_refused(workplace, last_words, 3)
+
+
+def test_a_table_of_nulls_has_no_feature(workplace, last_words):
+    without_windows(workplace)
+    workplace.write(plain_table(a=pa.nulls(50, pa.float64()), b=pa.nulls(50, pa.string())))
+    assert_refused(workplace, last_words, 3, "always missing")
+
+
+def test_a_table_of_constants_has_no_feature(workplace, last_words):
+    without_windows(workplace)
+    workplace.write(plain_table(a=[1.0] * 50, b=["x"] * 50))
+    assert_refused(workplace, last_words, 3, "constant")
+
+
+def test_one_column_is_enough(workplace):
+    without_windows(workplace)
+    workplace.write(plain_table(a=NUMBERS[:, 0]))
+    assert workplace.call("run") == 0
+    assert workplace.table("runs")["rows_scored"].to_pylist() == [400]
+
+
+def test_categories_alone_are_enough(workplace):
+    without_windows(workplace)
+    rng = np.random.default_rng(3)
+    rare = np.where(np.arange(600) == 300, "x", "a")
+    workplace.write(
+        plain_table(a=rng.choice(["u", "v"], 600), b=rare, c=rng.choice(["p", "q"], 600))
+    )
+    assert workplace.call("run") == 0
+    assert workplace.table("runs")["rows_scored"].to_pylist() == [600]
+
+
+@pytest.mark.parametrize("rows", [257, 321, 2049])
+def test_a_last_batch_of_one_row_is_no_trouble(workplace, rows):
+    without_windows(workplace)
+    values = np.random.default_rng(4).normal(size=(rows, 2))
+    workplace.write(plain_table(a=values[:, 0], b=values[:, 1] + values[:, 0]))
+    assert workplace.call("run") == 0
+    assert workplace.table("runs")["rows_scored"].to_pylist() == [rows]
+
+
+def test_a_truncated_file_is_named(workplace, last_words):
+    workplace.write(payments())
+    workplace.write(payments(seed=2), "second.parquet")
+    file = workplace.root / "source" / "second.parquet"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert_refused(workplace, last_words, 3, "second.parquet")
+
+
+def test_hostile_names_and_values_go_through(workplace):
+    rows = 300
+    rng = np.random.default_rng(9)
+    strings = ["plain", "with 'quotes' \"two\"", "new\nline", "tab\tand \x01 control", "😀", "  "]
+    numbers = rng.normal(size=rows)
+    numbers[:6] = [np.nan, np.inf, -np.inf, 1e308, -1e308, 0.0]
+    texts = [strings[place] for place in rng.integers(0, len(strings), rows)]
+    texts[7] = "x" * 10_000_000
+    texts[8] = None
+    without_windows(workplace, key=["the key"])
+    table = {
+        "the key": [f"k`{place}" for place in range(rows)],
+        "a.b": numbers,
+        "c d": rng.normal(size=rows),
+        "e`f": texts,
+        "g\"h'": [(1.5, None, 2.5)[place % 3] for place in range(rows)],
+        "😀": rng.choice(["ja", "nein"], rows),
+    }
+    workplace.write(pa.table({name: pa.array(values) for name, values in table.items()}))
+    assert workplace.call("run") == 0
+    run = workplace.table("runs").to_pylist()[0]
+    assert run["rows_read"] == rows
+    assert run["rows_read"] == run["rows_scored"] + run["rows_quarantined"]
+    assert workplace.table("anomalies").schema.names[0] == "the key"

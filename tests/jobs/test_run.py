@@ -1,0 +1,128 @@
+"""The whole job on payments: what is published, what is said, what a rerun does."""
+
+import json
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from adlib.outputs import ANOMALIES, DAILY_SUMMARY, RUNS, SCORES
+from adlib.runs import arrow_schema
+from tests.jobs.conftest import DAYS, ROWS_A_DAY, payments
+
+
+def test_anomalies_have_key_kept_columns_and_ours_in_the_contracts_types(finished):
+    table = finished.table("anomalies")
+    ours = arrow_schema(ANOMALIES)
+    assert table.schema.names == ["id", "customer", *ours.names]
+    assert table.schema.field("id").type == pa.int64()
+    assert [table.schema.field(name).type for name in ours.names] == list(ours.types)
+
+
+def test_every_date_has_one_file_ordered_by_score(finished):
+    assert list(finished.anomaly_files()) == ["dt=2026-03-01", "dt=2026-03-02", "dt=2026-03-03"]
+    for day in range(1, DAYS + 1):
+        table = finished.table("anomalies")
+        here = table.filter(pc.equal(table["event_date"], date(2026, 3, day)))
+        scores = here["anomaly_score"].to_pylist()
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_most_flagged_rows_are_the_planted_ones_and_the_reason_names_them(finished):
+    table = finished.table("anomalies")
+    planted = [row for row in table.to_pylist() if row["id"] % 100 == 50]
+    assert len(planted) >= 0.8 * DAYS * ROWS_A_DAY / 100
+    named = [row["reason_1_column"] in {"amount", "fee"} for row in planted]
+    assert sum(named) >= 0.9 * len(named)
+    assert all(row["reason"] for row in planted)
+
+
+def test_runs_say_for_every_date_that_no_row_was_lost(finished):
+    runs = finished.table("runs").to_pylist()
+    assert finished.table("runs").schema.names == [column.name for column in RUNS]
+    assert len(runs) == DAYS
+    for run in runs:
+        assert run["rows_read"] == run["rows_scored"] + run["rows_quarantined"]
+        assert run["status"] == "published"
+    assert sum(run["rows_read"] for run in runs) == DAYS * ROWS_A_DAY
+
+
+def test_the_daily_summary_adds_up(finished):
+    summary = finished.table("daily_summary")
+    assert summary.schema.names == [column.name for column in DAILY_SUMMARY]
+    for row in summary.to_pylist():
+        flagged = row["low"] + row["medium"] + row["high"] + row["critical"]
+        assert row["rows_flagged"] == flagged
+        assert row["score_median"] <= row["score_p99"] <= row["score_highest"]
+    assert pc.sum(summary["rows_flagged"]).as_py() == len(finished.table("anomalies"))
+
+
+def test_scoring_again_does_nothing_and_says_so(finished, summary_of):
+    before = finished.anomaly_files()
+    assert summary_of(finished, "score")["status"] == "already published"
+    assert finished.anomaly_files() == before
+
+
+def test_evaluate_prints_the_figures_of_the_labels(finished, summary_of):
+    metrics = summary_of(finished, "evaluate")["metrics"]
+    assert metrics["labelled_rows"] == DAYS * ROWS_A_DAY
+    assert metrics["auroc"] > 0.95
+    assert metrics["true_positives"] + metrics["false_negatives"] == DAYS * ROWS_A_DAY / 100
+    assert set(metrics["by_date"]) == {"2026-03-01", "2026-03-02", "2026-03-03"}
+
+
+def test_evaluate_without_labels_says_so_and_gives_quantiles(finished, summary_of):
+    metrics = summary_of(finished, "evaluate", "--set", "source.label=null")["metrics"]
+    assert metrics["labelled_rows"] == 0
+    assert set(metrics["score_quantiles"]) == {"0.5", "0.9", "0.99", "0.999", "1"}
+
+
+def test_the_model_can_be_listed_shown_and_verified(finished, capfd):
+    assert finished.call("models list", "--json") == 0
+    listed = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert listed["promoted"] in listed["models"]
+    assert finished.call(f"models show {listed['promoted']}") == 0
+    assert json.loads(capfd.readouterr().out)["id"] == listed["promoted"]
+    assert finished.call("models verify") == 0
+
+
+def test_a_date_by_itself_trains_on_what_came_before_and_publishes_that_date(workplace, summary_of):
+    workplace.write(payments())
+    summary = summary_of(workplace, "run", "--date", "2026-03-03")
+    assert list(workplace.anomaly_files()) == ["dt=2026-03-03"]
+    assert summary["training_rows"]["fit"] < DAYS * ROWS_A_DAY
+    assert summary["rows_read"] == summary["rows_scored"] + summary["rows_quarantined"]
+
+
+def test_a_rerun_of_a_date_replaces_that_date_alone_also_with_no_anomalies(workplace):
+    workplace.write(payments())
+    assert workplace.call("run") == 0
+    before = workplace.anomaly_files()
+    workplace.plain["threshold"] = {"kind": "fixed", "value": 1e30}
+    assert workplace.call("train") == 0
+    assert workplace.call("score", "--date", "2026-03-02") == 0
+    after = workplace.anomaly_files()
+    assert after["dt=2026-03-01"] == before["dt=2026-03-01"]
+    assert after["dt=2026-03-03"] == before["dt=2026-03-03"]
+    table = workplace.table("anomalies")
+    assert date(2026, 3, 2) not in table["event_date"].to_pylist()
+    assert after["dt=2026-03-02"] != before["dt=2026-03-02"]
+
+
+def test_every_score_is_published_where_it_is_asked_for(workplace):
+    workplace.write(payments())
+    assert workplace.call("run", "--set", "output.scores=true") == 0
+    scores = workplace.table("scores")
+    assert scores.schema.names == ["id", *(column.name for column in SCORES)]
+    assert len(scores) == DAYS * ROWS_A_DAY
+    assert pc.sum(scores["is_anomaly"]).as_py() == len(workplace.table("anomalies"))
+
+
+@pytest.mark.parametrize("kind", ["driver", "executor"])
+def test_driver_and_executor_train_the_same_model(workplace, finished, summary_of, kind):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    summary = summary_of(workplace, "train", "--set", f"train.on={kind}")
+    expected = summary_of(finished, "score")["model"]
+    assert summary["model"] == expected
