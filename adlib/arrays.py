@@ -1,8 +1,8 @@
 """The names and shapes of what flows between the floors.
 
 A table's column arrives as one of three values below. A feature matrix is what the encoder makes of
-the columns and what a detector learns from; its layout says which of its columns belong together and
-which column of the source each of them speaks for.
+the columns and what a detector learns from; its layout says which of its columns belong together
+and which column of the source each of them speaks for.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """What stands where in a feature matrix: blocks side by side, none overlapping, none missing."""
+    """What stands where in a feature matrix: blocks side by side, without gap or overlap."""
 
     blocks: tuple[Block, ...]
 

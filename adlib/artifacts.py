@@ -1,12 +1,12 @@
 """A model as files or as bytes, and back: never pickled, never changed.
 
 A stored model is a directory of two files. `tensors.safetensors` holds arrays; `model.json` holds
-everything else, the digest of the tensors and, last, its own. Reading is check (digests, version),
-then audit (names, shapes, finiteness), then construct. A model's id is the digest of what decides its
+everything else, the digest of the tensors and its own. Reading is check (digests, version), then
+audit (names, shapes, finiteness), then construct. A model's id is the digest of what decides its
 scores: its encoder, tensors, threshold and the settings that made them; no clock, no host.
 
-FORMAT_VERSION rises by one when a reader of the old version would read a new file wrongly; a file of
-every past version is kept among the tests.
+FORMAT_VERSION rises by one when a reader of the old version would read a new file wrongly; a file
+of every past version is kept among the tests.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ DOCUMENT_FILE = "model.json"
 TENSORS_FILE = "tensors.safetensors"
 _CALIBRATION = "calibration_scores"
 _ID_DIGITS = 16
+_Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,15 @@ def unpack(stored: StoredModel, where: str = "memory") -> Model:
     """
     document = _check(stored, where)
     tensors = _audit(stored.tensors, where)
-    calibration = tensors.pop(_CALIBRATION, None)
-    if calibration is None or calibration.ndim != 1 or len(calibration) == 0:
-        raise ModelError.altered(where, "it has no calibration scores")
+    try:
+        return _construct(document, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{DOCUMENT_FILE} lacks a field or has one of a wrong type ({error!r})"
+        raise ModelError.altered(where, what) from error
+
+
+def _construct(document: Mapping[str, Any], tensors: dict[str, _Array]) -> Model:
+    calibration = tensors.pop(_CALIBRATION)
     encoder = Encoder.from_json(document["encoder"])
     parts = {name.removeprefix("detector."): array for name, array in tensors.items()}
     detector = document["detector"]
@@ -130,25 +137,26 @@ def _check(stored: StoredModel, where: str) -> dict[str, Any]:
     """Compare every digest; a document that is not byte for byte what `pack` writes is refused."""
     try:
         document = json.loads(stored.document)
+        intact = _canonical(document) == stored.document
         digest = document.pop("digest")
-        version = document["format_version"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        version, tensors_digest = document["format_version"], document["tensors_digest"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError.altered(where, f"{DOCUMENT_FILE} is no model document") from error
     if isinstance(version, int) and version > FORMAT_VERSION:
         message = (
-            f"The model at {where} has format {version}; this version reads up to {FORMAT_VERSION}. "
-            "Upgrade adlib, or train again with this version."
+            f"The model at {where} has format {version}; this version reads up to "
+            f"{FORMAT_VERSION}. Upgrade adlib, or train again with this version."
         )
         raise ModelError(message)
-    intact = _canonical({**document, "digest": digest}) == stored.document
     if not intact or digest != _digest(_canonical(document)):
         raise ModelError.altered(where, f"{DOCUMENT_FILE} does not match its digest")
-    if document["tensors_digest"] != _digest(stored.tensors):
+    if tensors_digest != _digest(stored.tensors):
         raise ModelError.altered(where, f"{TENSORS_FILE} does not match its digest")
     return dict(document)
 
 
-def _audit(tensors: bytes, where: str) -> dict[str, np.ndarray[Any, np.dtype[np.generic]]]:
+def _audit(tensors: bytes, where: str) -> dict[str, _Array]:
+    """Read the arrays; refuse those that no fit can have made."""
     try:
         arrays = dict(load_tensors(tensors))
     except SafetensorError as error:
@@ -156,6 +164,11 @@ def _audit(tensors: bytes, where: str) -> dict[str, np.ndarray[Any, np.dtype[np.
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
             raise ModelError.altered(where, f"tensor {name!r} holds values that are not finite")
+    calibration = arrays.get(_CALIBRATION, np.empty(0))
+    if calibration.ndim != 1 or len(calibration) == 0:
+        raise ModelError.altered(where, "it has no calibration scores")
+    if (calibration[1:] < calibration[:-1]).any():
+        raise ModelError.altered(where, "its calibration scores are not in order")
     return arrays
 
 

@@ -79,6 +79,8 @@ _LISTED = 12
 
 def _listed(names: Sequence[str]) -> str:
     """Quote names for a message, the first dozen of them."""
+    if not names:
+        return "none"
     shown = ", ".join(repr(name) for name in names[:_LISTED])
     more = len(names) - _LISTED
     return f"{shown} and {more} more" if more > 0 else shown

@@ -106,9 +106,11 @@ def _figures_of_date(counted: CountedRows) -> dict[str, Any]:
 def _by_group(labelled: CountedRows) -> dict[str, dict[str, float | int]]:
     """Return for each group of anomalies how many there are and which share was flagged."""
     anomalies = labelled.where(labelled.labels > 0.0)
-    named = np.asarray([str(group) for group in anomalies.groups], dtype=object)
     if all(group is None for group in anomalies.groups):
         return {}
+    named = np.asarray(
+        ["missing" if group is None else str(group) for group in anomalies.groups], dtype=object
+    )
     figures = {}
     for name in sorted(set(named.tolist())):
         part = anomalies.where(named == name)

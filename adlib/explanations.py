@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adlib.arrays import Columns, FeatureMatrix, Floats
+from adlib.arrays import Columns, FeatureMatrix, Floats, NumberColumn
 from adlib.detectors import Detector
 from adlib.encoding import ColumnEncoding, Encoder, Kind
-from adlib.encoding.columns import number_text
+from adlib.encoding.columns import NOTHING
+from adlib.encoding.wording import number_text
 
 MOST_REASONS = 3
 _SHARE_DIGITS = 6
@@ -50,9 +51,20 @@ def explain(
     shares = _shares(detector.contributions(features))
     expected = detector.reconstruct(features)
     return [
-        _row_reasons(encoder, columns, row, losses[row], shares[row], expected[row], top)
+        _row_reasons(encoder, columns, _Judged(row, losses[row], shares[row], expected[row]), top)
         for row in range(len(features))
     ]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the detector says about one row."""
+
+    row: int
+    """Where in the batch it stands."""
+    losses: Floats
+    shares: Floats
+    expected: Floats
 
 
 def _shares(contributions: Floats) -> Floats:
@@ -63,24 +75,18 @@ def _shares(contributions: Floats) -> Floats:
     return shares
 
 
-def _row_reasons(  # noqa: PLR0913 - all of them are one row
-    encoder: Encoder,
-    columns: Columns,
-    row: int,
-    losses: Floats,
-    shares: Floats,
-    expected: Floats,
-    top: int,
+def _row_reasons(
+    encoder: Encoder, columns: Columns, judged: _Judged, top: int
 ) -> tuple[Reason, ...]:
-    sources = encoder.layout.sources
+    sources, shares = encoder.layout.sources, judged.shares
     ranked = sorted(range(len(sources)), key=lambda place: (-shares[place], place))
     reasons = []
     for place in ranked[:top]:
         if shares[place] <= 0.0:
             break
-        index = _most_telling(encoder, sources[place], losses)
+        index = _most_telling(encoder, sources[place], judged.losses)
         encoding, span = encoder.encodings[index], encoder.spans[index]
-        finding = _finding(encoding, encoder, columns, row, expected[span])
+        finding = _finding(encoding, encoder, columns, judged.row, judged.expected[span])
         reasons.append(
             Reason(
                 sources[place],
@@ -107,23 +113,25 @@ def _finding(
     encoding: ColumnEncoding, encoder: Encoder, columns: Columns, row: int, expected: Floats
 ) -> Finding:
     feature, column = encoding.feature, columns[encoding.feature.name]
-    alone = column.take(np.asarray([row]))
     if feature.entity is not None:
         return _window_finding(encoding, encoder, columns, row, expected)
     actual, usual = encoding.text_at(column, row), encoding.decode(expected)
     if actual is None:
         sentence = f"{feature.source} is missing where {usual} is expected"
+        if usual == NOTHING:
+            sentence = f"{feature.source} is missing, which is unusual here"
         return Finding(None, usual, "missing", sentence)
-    if bool(encoding.is_unseen(alone)[0]):
+    if bool(encoding.is_unseen(column.take(np.asarray([row])))[0]):
         sentence = f"{feature.source} is {actual}, not seen before"
         return Finding(actual, usual, "unseen", sentence)
+    direction, about = "unusual", ""
     if feature.kind is Kind.NUMBER:
         direction = _direction(encoding.number_at(column, row), encoding.expected_number(expected))
-        sentence = f"{feature.source} is {actual} where about {usual} is expected"
-        return Finding(actual, usual, direction, sentence)
-    about = "by" if feature.kind is Kind.CYCLE else "is"
-    sentence = f"{feature.source} {about} {actual} where {usual} is expected"
-    return Finding(actual, usual, "unusual", sentence)
+        about = "about "
+    sentence = f"{feature.source} is {actual} where {about}{usual} is expected"
+    if actual == usual:  # the likeliest value, and yet not likely enough
+        sentence = f"{feature.source} is {actual}, which is unusual here"
+    return Finding(actual, usual, direction, sentence)
 
 
 def _window_finding(
@@ -136,7 +144,8 @@ def _window_finding(
         usual = encoding.decode(expected)
         sentence = f"{feature.source} has no earlier value for this {feature.entity}"
         return Finding(None, usual, "missing", sentence)
-    if feature.take == "ratio" and feature.source in encoder.names:
+    has_number = isinstance(columns.get(feature.source), NumberColumn)
+    if feature.take == "ratio" and value != 0.0 and has_number and feature.source in encoder.names:
         return _ratio_finding(encoding, encoder, columns, row, value)
     usual_value = encoding.expected_number(expected)
     actual, usual = number_text(value, integral=False), number_text(usual_value, integral=False)
@@ -153,10 +162,10 @@ def _ratio_finding(
     feature = encoding.feature
     plain = encoder.encodings[encoder.names.index(feature.source)]
     amount = plain.number_at(columns[feature.source], row)
-    mean = amount / ratio if ratio else float("nan")
     actual = plain.text_at(columns[feature.source], row)
-    usual = number_text(mean, integral=False) if np.isfinite(mean) else "another value"
-    sentence = f"{feature.source} is {actual} where about {usual} is usual for this {feature.entity}"
+    usual = number_text(amount / ratio, integral=False)
+    said = f"{feature.source} is {actual} where about {usual} is usual"
+    sentence = f"{said} for this {feature.entity}"
     return Finding(actual, usual, _direction(ratio, 1.0), sentence)
 
 

@@ -1,7 +1,8 @@
 """How well scores agree with labels: figures of scikit-learn over weighted distinct scores.
 
 A table is summarised as one entry for each distinct score (or for each bin of a fine histogram)
-with the numbers of ordinary and of anomalous rows that have it; every figure is exact on that summary.
+with the numbers of ordinary and of anomalous rows that have it; every figure is exact on that
+summary.
 """
 
 from __future__ import annotations
@@ -67,13 +68,17 @@ class Confusion:
         }
 
 
+_AT_BUDGET = ("precision_at_budget", "recall_at_budget", "lift_at_budget")
+
+
 def ranking_figures(counts: ScoreCounts, budget: float | None) -> dict[str, float | None]:
     """Return AUROC, average precision and, at the budget, precision, recall and lift.
 
     None stands where only one kind of row is there.
     """
     if counts.positives in {0, counts.rows}:
-        return {"auroc": None, "average_precision": None, "precision_at_budget": None}
+        at_budget = () if budget is None else _AT_BUDGET
+        return dict.fromkeys(("auroc", "average_precision", *at_budget))
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     scores = np.concatenate([counts.scores, counts.scores])
@@ -101,17 +106,16 @@ def _at_budget(counts: ScoreCounts, budget: float) -> dict[str, float | None]:
     hits, rows = 0.0, 0
     for anomalous, ordinary in zip(counts.anomalous[::-1], counts.ordinary[::-1], strict=True):
         here = int(anomalous + ordinary)
+        if here == 0:  # a bin of a histogram may be empty
+            continue
         taken = min(here, looked_at - rows)
         hits += float(anomalous) * taken / here
         rows += taken
         if rows == looked_at:
             break
     precision = hits / rows
-    return {
-        "precision_at_budget": precision,
-        "recall_at_budget": hits / counts.positives,
-        "lift_at_budget": precision * counts.rows / counts.positives,
-    }
+    figures = (precision, hits / counts.positives, precision * counts.rows / counts.positives)
+    return dict(zip(_AT_BUDGET, figures, strict=True))
 
 
 def _ratio(part: int, whole: int) -> float | None:

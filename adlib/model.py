@@ -1,7 +1,7 @@
 """All that is needed to score a row, as one value: encoder, detector, threshold, provenance.
 
-`Model.score` is the seam between the engines and the numbers: columns in, scores out, and nothing of
-Spark, files or PyTorch in between.
+`Model.score` is the seam between the engines and the numbers: columns in, scores out, and nothing
+of Spark, files or PyTorch in between.
 """
 
 from __future__ import annotations
@@ -145,7 +145,10 @@ def exact_scores(encoder: Encoder, detector: Detector, columns: Columns) -> Floa
 
 def _count(flags: Mapping[str, Flags], rows: int) -> Ints:
     """Count in how many columns a flag is set: shape (rows,)."""
-    return sum(flags.values(), np.zeros(rows, dtype=np.int64))
+    counts = np.zeros(rows, dtype=np.int64)
+    for here in flags.values():
+        counts += here
+    return counts
 
 
 def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
@@ -205,10 +208,14 @@ def _screen_margin(detector: Detector, fast: FeatureMatrix, exact: Floats, cut: 
     """Return ten times the largest error of float32 among the calibration rows.
 
     Relative to the score or to the cut, whichever is larger: far below the cut no error matters.
+    What overflows in float32 is scored again in any case.
     """
-    error = np.empty(len(fast))
-    for start in range(0, len(fast), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        error[block] = detector.score(FeatureMatrix(fast.values[block], fast.layout)) - exact[block]
+    screened = np.empty(len(fast))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(fast), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            screened[block] = detector.score(FeatureMatrix(fast.values[block], fast.layout))
+    finite = np.isfinite(screened)
+    error = np.abs(np.where(finite, screened, exact) - exact)
     scale = np.maximum(np.maximum(np.abs(exact), abs(cut)), float(np.finfo(np.float32).tiny))
-    return max(_SMALLEST_MARGIN, _MARGIN_FACTOR * float(np.max(np.abs(error) / scale)))
+    return max(_SMALLEST_MARGIN, _MARGIN_FACTOR * float(np.max(error / scale)))

@@ -26,9 +26,7 @@ def _reason(rank: int) -> tuple[OutputColumn, ...]:
         OutputColumn(f"reason_{rank}_actual", "STRING", "what it holds; null where it is missing"),
         OutputColumn(f"reason_{rank}_expected", "STRING", "what the model expected there"),
         OutputColumn(f"reason_{rank}_share", "DOUBLE", "its share of the score, 0 to 1"),
-        OutputColumn(
-            f"reason_{rank}_direction", "STRING", "high, low, unusual, unseen or missing"
-        ),
+        OutputColumn(f"reason_{rank}_direction", "STRING", "high, low, unusual, unseen or missing"),
     )
 
 
@@ -122,8 +120,6 @@ DAILY_SUMMARY = (
 )
 
 RESERVED_NAMES = frozenset(
-    column.name
-    for table in (ANOMALIES, SCORES, QUARANTINE, (ROW_HASH,))
-    for column in table
+    column.name for table in (ANOMALIES, SCORES, QUARANTINE, (ROW_HASH,)) for column in table
 ) | {"dt", "short_history"}
 """Names of our own, which a key or a kept column of the source may not have."""

@@ -28,6 +28,7 @@ from adlib.runs import published_run
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
 from adlib.spark.ledger import Ledger, read_ledger
+from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
 from adlib.spark.records import DateCounts, count_records, write_anomalies, write_scores
 from adlib.spark.sampling import plan_sample

@@ -26,18 +26,34 @@ class Registry:
     root: Path
 
     def add(self, stored: StoredModel) -> Path:
-        """Store a model under its id, all of it or nothing; one that is there stays as it is."""
+        """Store a model under its id, all of it or nothing.
+
+        One that is there stays as it is, unless it was altered: training again puts it right.
+        """
         final = self.root / stored.model_id
-        if final.exists() and read_model(final).tensors == stored.tensors:
+        if self._holds(stored, final):
             return final
         staged = self.root / f".{stored.model_id}.{uuid4().hex}"
-        write_model(stored, staged)
+        retired = staged.with_name(f"{staged.name}.retired")
         try:
+            write_model(stored, staged)
+            if final.exists():
+                final.rename(retired)
             staged.rename(final)
         except OSError:
-            shutil.rmtree(staged)
-            read_model(final)
+            if not self._holds(stored, final):  # nobody else stored it in the meantime
+                raise
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+            shutil.rmtree(retired, ignore_errors=True)
         return final
+
+    def _holds(self, stored: StoredModel, directory: Path) -> bool:
+        """Say whether a directory holds this model, unaltered."""
+        try:
+            return read_model(directory).tensors == stored.tensors
+        except ModelError:
+            return False
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the stored models, in order."""

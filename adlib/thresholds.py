@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adlib.arrays import Floats, Texts
+from adlib.arrays import Flags, Floats, Ints, Texts
 from adlib.errors import ModelError
 
 SEVERITIES = ("low", "medium", "high", "critical")
-_SEVERITY_SHARES = (1.0 / 3.0, 1.0 / 10.0, 1.0 / 100.0)
-"""A severity begins at this share of the p-value at the threshold."""
+_SEVERITY_DIVISORS = (3, 10, 100)
+"""A severity begins at the p-value at the threshold divided by this."""
+_FRACTION_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ class PercentileThreshold(ThresholdSettings):
     value: float = 99.0
     kind: ClassVar[str] = "percentile"
 
-    def cut(self, scores: Floats, rows_per_day: float | None) -> float:  # noqa: ARG002, D102
-        return cut_for_fraction(scores, 1.0 - self.value / 100.0)
+    def cut(self, scores: Floats, rows_per_day: float | None) -> float:  # noqa: D102
+        return cut_for_fraction(scores, self.asked_fraction(rows_per_day))
 
-    def asked_fraction(self, rows_per_day: float | None) -> float | None:  # noqa: ARG002, D102
-        return 1.0 - self.value / 100.0
+    def asked_fraction(self, rows_per_day: float | None) -> float:  # noqa: ARG002, D102
+        return round(1.0 - self.value / 100.0, _FRACTION_DIGITS)
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class BudgetThreshold(ThresholdSettings):
             return self.fraction
         if self.rows_a_day is None or not rows_per_day:
             message = (
-                "threshold.rows_a_day needs to know how many rows a day has, and the training table "
-                "has none. Set threshold.fraction instead, or train on at least one day."
+                "threshold.rows_a_day needs to know how many rows a day has, and the training "
+                "table has no days. Set threshold.fraction instead, or source.event_time."
             )
             raise ModelError(message)
         return min(1.0, self.rows_a_day / rows_per_day)
@@ -118,15 +119,10 @@ def cut_for_fraction(scores: Floats, fraction: float) -> float:
     """
     distinct, first = np.unique(scores, return_index=True)
     shares = 1.0 - np.concatenate([first, [len(scores)]]) / len(scores)
-    cuts = np.concatenate([distinct, [_above(float(distinct[-1]))]])
+    cuts = np.append(distinct, np.nextafter(distinct[-1], np.inf))
     distance = np.abs(shares - fraction)
     nearest = np.flatnonzero(distance <= distance.min() + 1e-12)
     return float(cuts[nearest[-1]])
-
-
-def _above(score: float) -> float:
-    """Return the next stored score: scores are stored with the precision of float32."""
-    return float(np.nextafter(np.float32(score), np.float32(np.inf)))
 
 
 THRESHOLDS: Mapping[str, type[ThresholdSettings]] = {
@@ -171,37 +167,40 @@ class Threshold:
         cut = settings.cut(ordered, rows_per_day)
         return cls(settings, cut, settings.asked_fraction(rows_per_day), ordered)
 
-    def flags(self, scores: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def flags(self, scores: Floats) -> Flags:
         """Return which scores are flagged."""
         return np.asarray(scores >= self.cut)
 
     def percentiles(self, scores: Floats) -> Floats:
         """Return the share of calibration scores at or below each score, 0 to 100."""
         below = np.searchsorted(self.calibration, scores, side="right")
-        return below * (100.0 / len(self.calibration))
+        return 100.0 * below / len(self.calibration)
 
     def p_values(self, scores: Floats) -> Floats:
         """Return conformal p-values, after Bates et al. (2023), equation 3.
 
         (1 + calibration rows at least as strange) / (1 + calibration rows).
         """
-        total = len(self.calibration)
-        at_least = total - np.searchsorted(self.calibration, scores, side="left")
-        return (1.0 + at_least) / (1.0 + total)
+        return self._ranks(scores) / (1.0 + len(self.calibration))
+
+    def _ranks(self, scores: Floats) -> Ints:
+        """Return 1 + calibration rows at least as strange: shape (rows,)."""
+        weaker = np.searchsorted(self.calibration, scores, side="left")
+        return 1 + len(self.calibration) - weaker
 
     @cached_property
-    def _p_value_at_cut(self) -> float:
-        return float(self.p_values(np.asarray([self.cut]))[0])
+    def _rank_at_cut(self) -> int:
+        return int(self._ranks(np.asarray([self.cut]))[0])
 
     def severities(self, scores: Floats) -> Texts:
         """Grade flagged scores: a third, a tenth, a hundredth of the p-value at the cut.
 
         What lies beyond every calibration row is critical.
         """
-        p_values = self.p_values(scores)
+        ranks = self._ranks(scores)
         grades = np.zeros(len(scores), dtype=np.int64)
-        for share in _SEVERITY_SHARES:
-            grades += p_values <= self._p_value_at_cut * share
+        for divisor in _SEVERITY_DIVISORS:
+            grades += ranks * divisor <= self._rank_at_cut
         grades[scores > self.calibration[-1]] = len(SEVERITIES) - 1
         return np.asarray(SEVERITIES, dtype=object)[grades]
 

@@ -16,6 +16,8 @@ from adlib.config.yaml_places import Place, PlacedYaml, read_yaml
 from adlib.errors import ConfigError
 
 _SET = "--set"
+_LONGEST_FOUND = 200
+"""Characters of a wrong value or key that a message repeats."""
 
 
 def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
@@ -69,6 +71,10 @@ def _apply(setting: str, placed: PlacedYaml, overridden: set[Place]) -> None:
     section = placed.values
     for key in keys[:-1]:
         inner = section.get(key)
+        if isinstance(inner, list):
+            said = f"{key} is a list; set all of it, as in {key}=[...]"
+            placed.problems.append(f"{_SET} {setting}: {said}")
+            return
         if not isinstance(inner, dict):
             inner = section[key] = {}
         section = inner
@@ -96,7 +102,7 @@ def _words(detail: ErrorDetails, place: Place, dotted: str) -> str:
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(place[-1]), _known_keys(place[:-1]), n=1, cutoff=0.4)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        return f"unknown key {dotted!r}{meant}"
+        return f"unknown key {_shortened(dotted)!r}{meant}"
     if detail["type"] == "missing":
         return f"{dotted!r} is missing"
     message = detail["msg"].removeprefix("Value error, ")
@@ -105,12 +111,16 @@ def _words(detail: ErrorDetails, place: Place, dotted: str) -> str:
         return message
     found = detail["input"]
     simple = isinstance(found, (str, int, float, bool)) or found is None
-    return f"{dotted}: {message}" + (f"; found {yaml_text(found)}" if simple else "")
+    return f"{dotted}: {message}" + (f"; found {_shortened(yaml_text(found))}" if simple else "")
 
 
-def yaml_text(value: Any) -> str:  # noqa: ANN401 - whatever YAML can hold
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_FOUND else text[: _LONGEST_FOUND - 1] + "…"
+
+
+def yaml_text(value: Any) -> str:
     """Print a plain value as YAML would."""
-    return yaml.safe_dump(value).removesuffix("...\n").strip()
+    return yaml.safe_dump(value, width=float("inf")).removesuffix("...\n").strip()
 
 
 def _known_keys(place: Place) -> list[str]:

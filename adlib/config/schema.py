@@ -16,7 +16,7 @@ from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
 
 DEFAULT_BUDGET = 0.005
-DURATION = re.compile(r"^[1-9][0-9]{0,6}[mhd]$")
+DURATION = re.compile(r"[1-9][0-9]{0,6}[mhd]")
 Statistic = Literal["count", "sum", "mean", "std", "max", "gap", "ratio"]
 _NEEDS_OF = {"sum", "mean", "std", "max", "ratio"}
 
@@ -57,7 +57,7 @@ class SourceConfig(_Section):
     def _known_timezone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             message = f"{value!r} is no time zone; use a name such as UTC or Europe/Berlin"
             raise ValueError(message) from error
         return value
@@ -105,7 +105,7 @@ class WindowConfig(_Section):
     @field_validator("over")
     @classmethod
     def _durations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [length for length in value if not DURATION.match(length)]
+        wrong = [length for length in value if not DURATION.fullmatch(length)]
         if wrong:
             listed = ", ".join(map(repr, wrong))
             message = f"{listed}: a length is a whole number and m, h or d, such as 12h"
@@ -162,9 +162,13 @@ class ThresholdConfig(_Section):
     """Where strange begins."""
 
     kind: Literal["fixed", "percentile", "fraction", "budget", "zscore"] = "budget"
-    value: float | None = Field(None, description="Of fixed, percentile (0-100) and zscore.")
+    value: float | None = Field(
+        None, allow_inf_nan=False, description="Of fixed, percentile (0-100) and zscore."
+    )
     fraction: float | None = Field(None, gt=0.0, lt=1.0, description="Of fraction and budget.")
-    rows_a_day: float | None = Field(None, gt=0.0, description="Of budget.")
+    rows_a_day: float | None = Field(
+        None, gt=0.0, allow_inf_nan=False, description="Of budget."
+    )
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -241,10 +245,13 @@ class Config(_Section):
 
     @field_validator("features", mode="wrap")
     @classmethod
-    def _auto_or_lists(cls, value: object, handler: Any) -> object:  # noqa: ANN401 - pydantic's
+    def _auto_or_lists(cls, value: object, handler: Any) -> object:
         """Judge lists as lists, so that a wrong key in them is named."""
         if isinstance(value, dict):
             return FeaturesConfig.model_validate(value)
+        if value != "auto" and not isinstance(value, FeaturesConfig):
+            message = "expected auto, or lists of columns such as numeric: [AMOUNT]"
+            raise ValueError(message)
         return handler(value)
 
     @model_validator(mode="after")
@@ -260,8 +267,9 @@ class Config(_Section):
 
     def _reserved_names(self) -> list[str]:
         carried = [*self.source.key, *self.source.keep]
-        reserved = [name for name in carried if name in RESERVED_NAMES]
-        twice = sorted({name for name in carried if carried.count(name) > 1})
+        reserved = [name for name in carried if name.lower() in RESERVED_NAMES]
+        lowered = [name.lower() for name in carried]  # Spark and SQL do not tell cases apart
+        twice = sorted({name for name in carried if lowered.count(name.lower()) > 1})
         problems = []
         if reserved:
             listed = ", ".join(map(repr, reserved))
@@ -286,15 +294,17 @@ class Config(_Section):
             for name in names
             if name in listed
         ]
-        window_of = [window.of for window in self.windows]
-        if source.label is not None and source.label in window_of:
-            problems.append(f"windows take of {source.label!r}, the label; training never reads it")
+        looked_at = {name for window in self.windows for name in (window.of, window.by)}
+        if source.label is not None and source.label in looked_at:
+            problems.append(f"windows read {source.label!r}, the label; training never does")
         return problems
 
 
 def config_digest(config: Config) -> str:
     """Return a digest of what decides the results: everything but where things are."""
-    plain = config.model_dump(mode="json", exclude={"output": {"path"}, "work": True, "models": True})
+    plain = config.model_dump(
+        mode="json", exclude={"output": {"path"}, "work": True, "models": True}
+    )
     del plain["source"]["path"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

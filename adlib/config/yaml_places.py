@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,9 @@ import yaml
 
 Place = tuple[str | int, ...]
 _LARGEST_DOCUMENT = 1_000_000
-_MOST_ALIASES = 100
+_MOST_NODES = 100_000
+_BAD_VALUES = (yaml.YAMLError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What PyYAML raises on values that are not of the type they look like or are tagged with."""
 
 
 @dataclass
@@ -22,17 +25,16 @@ class PlacedYaml:
 
 
 class _Reader(yaml.SafeLoader):
-    """PyYAML's safe loader, counting aliases, so that a small file cannot grow without bound."""
+    """PyYAML's safe loader with the booleans of YAML 1.2: `on`, `no` and `y` are words."""
 
-    aliases = 0
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own name and kind
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            self.aliases += 1
-            if self.aliases > _MOST_ALIASES:
-                mark = self.peek_event().start_mark
-                raise yaml.MarkedYAMLError(problem="more than 100 aliases", problem_mark=mark)
-        return super().compose_node(parent, index)
+
+_TRUE_OR_FALSE = re.compile("true|True|TRUE|false|False|FALSE")
+_Reader.add_implicit_resolver("tag:yaml.org,2002:bool", _TRUE_OR_FALSE, list("tTfF"))
 
 
 def read_yaml(text: str) -> PlacedYaml:
@@ -41,21 +43,25 @@ def read_yaml(text: str) -> PlacedYaml:
     if len(text) > _LARGEST_DOCUMENT:
         placed.problems.append(f"the file has {len(text):,} characters; at most 1,000,000 are read")
         return placed
-    reader = _Reader(text)
     try:
+        reader = _Reader(text)
         node = reader.get_single_node()
         if node is not None:
             _remember(node, (), placed)
             placed.values = reader.construct_document(node)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except RecursionError:
+        placed.problems.append("the file is nested too deeply, or an alias stands inside itself")
+    except _BAD_VALUES as error:
         placed.problems.append(_said(error))
-    finally:
-        reader.dispose()
     return placed
 
 
 def _remember(node: yaml.Node, place: Place, placed: PlacedYaml) -> None:
+    """Note the line of every place, aliases written out, so that a small file cannot grow large."""
     placed.lines.setdefault(place, node.start_mark.line + 1)
+    if len(placed.lines) > _MOST_NODES:
+        message = f"the file, its aliases written out, holds more than {_MOST_NODES:,} values"
+        raise yaml.YAMLError(message)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*place, str(key.value))
@@ -63,6 +69,7 @@ def _remember(node: yaml.Node, place: Place, placed: PlacedYaml) -> None:
                 line, first = key.start_mark.line + 1, placed.lines[inner]
                 dotted = ".".join(map(str, inner))
                 placed.problems.append(f"line {line}: {dotted} stands already in line {first}")
+                continue
             placed.lines[inner] = key.start_mark.line + 1
             _remember(value, inner, placed)
     elif isinstance(node, yaml.SequenceNode):
@@ -74,4 +81,4 @@ def _said(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"line {mark.line + 1}: {error.problem or 'this is not YAML'}"
-    return f"this is not YAML ({error})"
+    return " ".join(f"this cannot be read as YAML ({error})".split())

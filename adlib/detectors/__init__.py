@@ -1,7 +1,7 @@
-"""Detectors: each learns what is ordinary from a feature matrix and scores how far a row is from it.
+"""Detectors: each learns what is ordinary from a feature matrix and scores how far a row is off.
 
-`base` has the abstraction, every other file one detector, `table` the names that a configuration may
-use. A detector is immutable: it comes fitted out of `DetectorSettings.fit`.
+`base` has the abstraction, every other file one detector, `table` the names that a configuration
+may use. A detector is immutable: it comes fitted out of `DetectorSettings.fit`.
 """
 
 from adlib.detectors.base import Detector, DetectorSettings, Progress

@@ -126,9 +126,7 @@ class Members(nn.Module):
         self.load_state_dict(state)
 
     @torch.no_grad()
-    def as_one_network(
-        self, usual: Tensor
-    ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    def as_one_network(self, usual: Tensor) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
         """Return the weights and biases of one network that rebuilds as the members' mean does.
 
         The mean is drawn towards the usual values.
@@ -152,7 +150,9 @@ class _Training:
 
     def run_step(self, rows: Tensor, step: int) -> None:
         """Learn from one batch; the rate falls in a straight line over the second half."""
-        rate = self.settings.learning_rate * min(1.0, 2.0 * (1.0 - step / (self.settings.steps + 1)))
+        rate = self.settings.learning_rate * min(
+            1.0, 2.0 * (1.0 - step / (self.settings.steps + 1))
+        )
         self.optimiser.param_groups[0]["lr"] = rate
         batch = rows[torch.randint(len(rows), (self.settings.batch_rows,))]
         self.optimiser.zero_grad(set_to_none=True)

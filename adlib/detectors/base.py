@@ -37,7 +37,10 @@ class Detector(abc.ABC):
 
     @abc.abstractmethod
     def reconstruct(self, features: FeatureMatrix) -> Floats:
-        """Return what the detector expects in place of each row: shape (rows, layout.width)."""
+        """Return what the detector expects in place of each row: shape (rows, layout.width).
+
+        Numbers as the encoder writes them; booleans and categories as logits.
+        """
 
     @abc.abstractmethod
     def block_losses(self, features: FeatureMatrix) -> Floats:
@@ -89,9 +92,13 @@ def matrix_product(rows: Floats, weights: Floats) -> Floats:
     """Multiply rows (n, k) by weights (m, k) to (n, m).
 
     In float64 each row is summed by itself, in one order, so that its result does not depend on the
-    rows beside it; BLAS, which float32 uses, chooses its order by the shape of the block.
+    rows beside it, nor on how either lies in memory; BLAS, which float32 uses, chooses its order by
+    the shape of the block.
     """
+    product: NDArray[np.floating[Any]]
     if rows.dtype == np.float64:
-        return np.einsum("nk,mk->nm", rows, weights)
-    product: NDArray[np.floating[Any]] = rows @ weights.T
+        contiguous = (np.ascontiguousarray(part) for part in (rows, weights))
+        product = np.einsum("nk,mk->nm", *contiguous)
+    else:
+        product = rows @ weights.T
     return product

@@ -7,77 +7,35 @@ fills its span of a matrix, and decodes a reconstruction of that span back into 
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import Enum
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
-from adlib.arrays import Block, Column, Flags, Floats, Loss, NumberColumn, TextColumn, VectorColumn
-from adlib.encoding.words import LONGEST_VALUE, bag_of_words, hashed_bucket
+from adlib.arrays import (
+    Block,
+    Column,
+    Flags,
+    Floats,
+    Ints,
+    Loss,
+    NumberColumn,
+    TextColumn,
+    VectorColumn,
+)
+from adlib.encoding.features import Feature
+from adlib.encoding.wording import calendar_text, exact_text, number_text, shortened
+from adlib.encoding.words import bag_of_words, hashed_bucket, vocabulary_form
 from adlib.errors import InputError
 
 LARGEST_ENCODED = 1e9
 """Encoded numbers are clipped here, so that an infinity or a square of one stays finite."""
 
+NOTHING = "nothing"
+"""What is expected where no value is."""
 
-class Kind(Enum):
-    """What a column of the feature table is."""
-
-    NUMBER = "numeric"
-    BOOLEAN = "boolean"
-    CATEGORY = "categorical"
-    CYCLE = "cycle"
-    TEXT = "text"
-    VECTOR = "vector"
-
-
-class Scale(Enum):
-    """How numbers are brought to one size."""
-
-    ASINH = "asinh"
-    """Inverse hyperbolic sine of the value over its robust spread (interquartile range, or standard
-    deviation where that is 0): keeps order, squashes heavy tails."""
-    STANDARD = "standard"
-    MINMAX = "minmax"
-    ROBUST = "robust"
-    """Median and interquartile range."""
-    QUANTILE = "quantile"
-    """Rank among the sample's quantiles, -1 to 1, and linear beyond them."""
-
-
-@dataclass(frozen=True)
-class EncodingSettings:
-    """What the encoder's fit can be told."""
-
-    scale: Scale = Scale.ASINH
-    vocabulary: int = 1000
-    """A category with more values than this is hashed."""
-    hash_buckets: int = 256
-    text_buckets: int = 64
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A column of the feature table that the model reads, and what it means to a person."""
-
-    name: str
-    kind: Kind
-    source: str
-    """The source's column that a reason names."""
-    integral: bool = False
-    """Whether the source holds whole numbers, so that reasons print whole numbers."""
-    single: bool = False
-    """Whether the source holds float32, so that reasons print its digits and no more."""
-    period: float = 0.0
-    """Of a cycle: after how many units it starts again."""
-    entity: str | None = None
-    """Of a window column: whose past it looks at."""
-    take: str | None = None
-    """Of a window column: what it takes of that past."""
-    over: str | None = None
-    """Of a window column: how far it looks back."""
+_LARGEST_FINITE = 1e300
 
 
 @dataclass(frozen=True)
@@ -128,9 +86,7 @@ class ColumnEncoding(abc.ABC):
         """Return the blocks of the layout, the first at `start`."""
         blocks = []
         for width, loss in self.block_shapes():
-            blocks.append(
-                Block(self.feature.name, self.feature.source, start, start + width, loss)
-            )
+            blocks.append(Block(self.feature.name, self.feature.source, start, start + width, loss))
             start += width
         return tuple(blocks)
 
@@ -139,11 +95,6 @@ class ColumnEncoding(abc.ABC):
         plain = asdict(self)
         plain["feature"]["kind"] = self.feature.kind.value
         return {"type": self.type_name, **plain}
-
-
-def feature_from_json(plain: Mapping[str, Any]) -> Feature:
-    """Build a feature from what `to_json` wrote."""
-    return Feature(**{**plain, "kind": Kind(plain["kind"])})
 
 
 @dataclass(frozen=True)
@@ -168,17 +119,17 @@ class NumberEncoding(ColumnEncoding):
 
     def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
         values = _numbers(self.feature, column)
+        if out.dtype == np.float64:  # in which a result may not depend on how the number came
+            values = values.astype(np.float64)
         missing = np.isnan(values)
         values = np.where(missing, values.dtype.type(self.fill_value), values)
-        out[:, 0] = self._scaled(values)
+        out[:, 0] = self._ranked(values) if self.knots else self._standardised(values)
         if self.marks_missing:
             out[:, 1] = missing
 
-    def _scaled(self, values: Floats) -> Floats:
-        if self.knots:
-            return self._ranked(values)
-        with np.errstate(over="ignore"):
-            standard = (values - self.centre) / self.scale
+    def _standardised(self, values: Floats) -> Floats:
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            standard: Floats = (values - self.centre) / self.scale
         standard = np.clip(standard, -LARGEST_ENCODED, LARGEST_ENCODED)
         return np.arcsinh(standard) if self.squash else standard
 
@@ -186,10 +137,12 @@ class NumberEncoding(ColumnEncoding):
         """Interpolate between the sample's quantiles; beyond them go on in a straight line."""
         knots = np.asarray(self.knots)
         ranks = np.linspace(-1.0, 1.0, len(knots))
-        finite = np.clip(values.astype(np.float64), -1e300, 1e300)
+        finite = np.clip(values.astype(np.float64), -_LARGEST_FINITE, _LARGEST_FINITE)
         inside = np.interp(finite, knots, ranks)
         beyond = np.maximum(finite - knots[-1], 0.0) + np.minimum(finite - knots[0], 0.0)
-        return np.clip(inside + beyond / self.scale, -LARGEST_ENCODED, LARGEST_ENCODED)
+        with np.errstate(over="ignore"):
+            ranked: Floats = inside + beyond / self.scale
+        return np.clip(ranked, -LARGEST_ENCODED, LARGEST_ENCODED)
 
     def expected_number(self, reconstruction: Floats) -> float:  # noqa: D102
         value = float(reconstruction[0])
@@ -207,7 +160,7 @@ class NumberEncoding(ColumnEncoding):
         return np.isnan(_numbers(self.feature, column))
 
     def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
-        return _exact_text(self.feature, self.number_at(column, row))
+        return exact_text(self.feature, self.number_at(column, row))
 
 
 @dataclass(frozen=True)
@@ -231,7 +184,7 @@ class BooleanEncoding(ColumnEncoding):
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
         yes, no = ("1", "0") if self.feature.integral else ("true", "false")
-        return yes if reconstruction[0] >= 0.5 else no  # noqa: PLR2004 - even odds
+        return yes if reconstruction[0] >= 0.0 else no  # a logit: 0 is even odds
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
         return np.isnan(_numbers(self.feature, column))
@@ -247,7 +200,7 @@ class BooleanEncoding(ColumnEncoding):
 
 @dataclass(frozen=True)
 class CycleEncoding(ColumnEncoding):
-    """A unit of the calendar that starts again (hour, weekday): sine and cosine; zeros if missing."""
+    """A unit of the calendar that starts again (hour, weekday): sine and cosine, else zeros."""
 
     type_name: ClassVar[str] = "cycle"
 
@@ -256,8 +209,10 @@ class CycleEncoding(ColumnEncoding):
 
     def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
         values = _numbers(self.feature, column)
-        angle = np.where(np.isfinite(values), values, 0.0) * (2.0 * np.pi / self.feature.period)
         present = np.isfinite(values)
+        angle = np.where(present, values, 0.0).astype(out.dtype) * (
+            2.0 * np.pi / self.feature.period
+        )
         out[:, 0] = np.where(present, np.sin(angle), 0.0)
         out[:, 1] = np.where(present, np.cos(angle), 0.0)
 
@@ -267,11 +222,11 @@ class CycleEncoding(ColumnEncoding):
         return calendar_text(units % int(self.feature.period), self.feature.period)
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
-        return np.isnan(_numbers(self.feature, column))
+        return ~np.isfinite(_numbers(self.feature, column))
 
     def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
         value = self.number_at(column, row)
-        return None if np.isnan(value) else calendar_text(int(value), self.feature.period)
+        return calendar_text(int(value), self.feature.period) if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -286,20 +241,25 @@ class CategoryEncoding(ColumnEncoding):
     def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
         return ((len(self.values) + 3, Loss.CATEGORY),)
 
-    def _places(self, column: TextColumn) -> np.ndarray[Any, np.dtype[np.int64]]:
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        """The place of each value that training saw: its own, or the one of the rare."""
+        places = {value: place for place, value in enumerate(self.values)}
+        return places | dict.fromkeys(self.rare, len(self.values))
+
+    def _places(self, column: TextColumn) -> Ints:
         """Return each row's place: a value's own, then rare, unseen, missing."""
-        rare, unseen, missing = (len(self.values) + extra for extra in range(3))
-        known = {value: place for place, value in enumerate(self.values)}
-        known.update(dict.fromkeys(self.rare, rare))
-        lookup = [known.get(value, unseen) for value in column.values]
-        return np.asarray([*lookup, missing], dtype=np.int64)[column.codes]
+        unseen, missing = len(self.values) + 1, len(self.values) + 2
+        lookup = [self._known.get(vocabulary_form(value), unseen) for value in column.values]
+        places: Ints = np.asarray([*lookup, missing], dtype=np.int64)[column.codes]
+        return places
 
     def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
         places = self._places(_texts(self.feature, column))
         out[np.arange(len(places)), places] = 1.0
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
-        words = (*self.values, "a rare value", "a value never seen", "nothing")
+        words = (*self.values, "a rare value", "a value never seen", NOTHING)
         return words[int(np.argmax(reconstruction))]
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
@@ -330,7 +290,7 @@ class HashedEncoding(ColumnEncoding):
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
         nothing = int(np.argmax(reconstruction)) == self.buckets
-        return "nothing" if nothing else "another of its many values"
+        return NOTHING if nothing else "another of its many values"
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
         return np.asarray(_texts(self.feature, column).codes < 0)
@@ -409,38 +369,9 @@ def _texts(feature: Feature, column: Column) -> TextColumn:
 
 def _wrong_column(feature: Feature, column: Column) -> InputError:
     found = type(column).__name__.removesuffix("Column").lower()
+    if isinstance(column, VectorColumn):
+        found = f"vectors of {column.values.shape[1]} numbers"
     return InputError(
-        f"Column {feature.name!r} was {feature.kind.value} in training and is {found} now. "
+        f"Column {feature.name!r} was {feature.kind.value} in training and holds {found} now. "
         "Restore its type in the source, or train a new model on the new type."
     )
-
-
-def shortened(text: str | None) -> str | None:
-    """Return a string short enough to read: long ones end in an ellipsis."""
-    if text is None or len(text) <= LONGEST_VALUE:
-        return text
-    return text[: LONGEST_VALUE - 1] + "…"
-
-
-def _exact_text(feature: Feature, value: float) -> str | None:
-    """Print a source's number with all the digits it has and none that it has not."""
-    if np.isnan(value):
-        return None
-    if feature.integral and np.isfinite(value):
-        return str(int(value))
-    return str(np.float32(value)) if feature.single else str(value)
-
-
-def number_text(value: float, *, integral: bool) -> str:
-    """Print a number that a model expects: whole, or with four significant digits."""
-    if integral and np.isfinite(value):
-        return str(round(value))
-    return f"{value:.4g}"
-
-
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-def calendar_text(units: int, period: float) -> str:
-    """Print a weekday by its name and an hour as a time of day."""
-    return _WEEKDAYS[units % 7] if period == len(_WEEKDAYS) else f"{units:02d} h"

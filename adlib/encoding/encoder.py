@@ -9,20 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from adlib.arrays import Columns, FeatureMatrix, Flags, Layout, row_count
+from adlib.arrays import Block, Columns, FeatureMatrix, Flags, Layout, row_count
 from adlib.encoding.columns import (
     BooleanEncoding,
     CategoryEncoding,
     ColumnEncoding,
     CycleEncoding,
-    EncodingSettings,
-    Feature,
     HashedEncoding,
     NumberEncoding,
     TextEncoding,
     VectorEncoding,
-    feature_from_json,
 )
+from adlib.encoding.features import EncodingSettings, Feature, feature_from_json
 from adlib.encoding.fitting import fit_column
 from adlib.errors import InputError, ModelError
 
@@ -62,7 +60,7 @@ class Encoder:
     @cached_property
     def layout(self) -> Layout:
         """What stands where in the matrix."""
-        blocks = []
+        blocks: list[Block] = []
         start = 0
         for encoding in self.encodings:
             blocks.extend(encoding.blocks(start))
@@ -135,6 +133,8 @@ def _encoding_from_json(entry: dict[str, Any]) -> ColumnEncoding:
             "Score with the version that trained it, or train again."
         )
         raise ModelError(message)
-    fields = {key: tuple(part) if isinstance(part, list) else part for key, part in entry.items()}
+    fields: dict[str, Any] = {
+        key: tuple(part) if isinstance(part, list) else part for key, part in entry.items()
+    }
     fields["feature"] = feature_from_json(entry["feature"])
     return _ENCODINGS[type_name](**fields)

@@ -12,16 +12,13 @@ from adlib.encoding.columns import (
     CategoryEncoding,
     ColumnEncoding,
     CycleEncoding,
-    EncodingSettings,
-    Feature,
     HashedEncoding,
-    Kind,
     NumberEncoding,
-    Scale,
     TextEncoding,
     VectorEncoding,
 )
-from adlib.encoding.words import LONGEST_VALUE
+from adlib.encoding.features import EncodingSettings, Feature, Kind, Scale
+from adlib.encoding.words import vocabulary_form
 from adlib.errors import InputError
 
 _KNOTS = 201
@@ -37,7 +34,7 @@ def fit_column(feature: Feature, column: Column, settings: EncodingSettings) -> 
     Raises:
         InputError: if the column does not hold what its kind says.
     """
-    if feature.kind is Kind.CYCLE:
+    if isinstance(column, NumberColumn) and feature.kind is Kind.CYCLE:
         return CycleEncoding(feature)
     if isinstance(column, NumberColumn) and feature.kind is Kind.BOOLEAN:
         return _fit_boolean(feature, column)
@@ -102,24 +99,27 @@ def _fit_category(
     codes = column.codes[column.codes >= 0]
     counts = np.bincount(codes, minlength=len(column.values))
     seen: Counter[str] = Counter()
-    too_long = False
     for value, count in zip(column.values, counts, strict=True):
-        if count and len(value) <= LONGEST_VALUE:
-            seen[str(value)] += int(count)
-        too_long = too_long or bool(count and len(value) > LONGEST_VALUE)
-    if len(seen) > settings.vocabulary or (too_long and not seen):
+        if count:
+            seen[vocabulary_form(value)] += int(count)
+    if len(seen) > settings.vocabulary:
         return HashedEncoding(feature, settings.hash_buckets)
     ranked = sorted(seen, key=lambda value: (-seen[value], value))
     kept = tuple(value for value in ranked if seen[value] > 1) or tuple(ranked)
-    return CategoryEncoding(feature, kept, tuple(value for value in ranked if value not in kept))
+    return CategoryEncoding(feature, kept, tuple(ranked[len(kept) :]))
 
 
 def _fit_vector(feature: Feature, column: VectorColumn) -> VectorEncoding:
+    if column.values.shape[1] == 0:
+        message = (
+            f"Column {feature.name!r} is to be a vector but holds no number in any row. "
+            "Take it out of features, or correct it in the source."
+        )
+        raise InputError(message)
     present = column.values[np.isfinite(column.values).all(axis=1)].astype(np.float64)
+    present = np.clip(present, -_LARGEST_NUMBER, _LARGEST_NUMBER)
     if len(present) == 0:
         present = np.zeros((1, column.values.shape[1]))
     spread = present.std(axis=0)
     scale = np.where(spread > 0.0, spread, 1.0)
     return VectorEncoding(feature, tuple(present.mean(axis=0).tolist()), tuple(scale.tolist()))
-
-

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adlib.arrays import Column, Columns, NumberColumn, TextColumn
-from adlib.encoding.columns import Feature, Kind
+from adlib.arrays import Column, Columns, Ints, NumberColumn, TextColumn, VectorColumn
+from adlib.encoding.features import Feature, Kind
 from adlib.encoding.words import LONGEST_TEXT
 from adlib.errors import InputError
 
@@ -68,7 +68,7 @@ def _decide(column: Column, candidate: Candidate) -> tuple[Feature | None, str]:
         return _decide_text(column, feature)
     if isinstance(column, NumberColumn):
         return _decide_number(column, feature)
-    return feature, feature.kind.value
+    return _decide_vector(column, feature)
 
 
 def _decide_number(column: NumberColumn, feature: Feature) -> tuple[Feature | None, str]:
@@ -99,6 +99,15 @@ def _decide_text(column: TextColumn, feature: Feature) -> tuple[Feature | None, 
     return feature, f"categorical: {len(used)} values"
 
 
-def _mean_words(column: TextColumn, used: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+def _decide_vector(column: VectorColumn, feature: Feature) -> tuple[Feature | None, str]:
+    present = column.values[~np.isnan(column.values).any(axis=1)]
+    if present.size == 0:
+        return None, "left out: always missing"
+    if len(present) == len(column) and bool((present == present[0]).all()):
+        return None, "left out: constant"
+    return feature, feature.kind.value
+
+
+def _mean_words(column: TextColumn, used: Ints) -> float:
     values = column.values[used[:_SAMPLED_VALUES]]
     return float(np.mean([len(value[:LONGEST_TEXT].split()) for value in values]))

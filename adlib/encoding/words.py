@@ -1,4 +1,4 @@
-"""Hashing of strings that have no vocabulary: stable between processes, machines and versions."""
+"""Strings cut and hashed, the same in every process, on every machine, in every version."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ LONGEST_VALUE = 256
 
 LONGEST_TEXT = 10_000
 """Characters of a free text whose words are counted."""
+
 _WORD = re.compile(r"\w+")
 
 
 def hashed_bucket(value: str, buckets: int) -> int:
     """Return the bucket of a string by CRC-32, the same everywhere."""
     return zlib.crc32(value.encode("utf-8", "surrogatepass")) % buckets
+
+
+def vocabulary_form(value: str) -> str:
+    """Return a string as a vocabulary keeps it: a long one by its beginning and a checksum."""
+    if len(value) <= LONGEST_VALUE:
+        return value
+    checksum = f"…{zlib.crc32(value.encode('utf-8', 'surrogatepass')):08x}"
+    return value[: LONGEST_VALUE - len(checksum)] + checksum
 
 
 def bag_of_words(values: Texts, buckets: int) -> Floats:

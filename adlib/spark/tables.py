@@ -279,8 +279,8 @@ def trimmed(text: Column) -> Column:
 def instant(value: Column, data_type: T.DataType, timezone: str) -> Column:
     """Return a date, a timestamp or a string as an instant, null where it is none.
 
-    What names no zone is local time of `timezone`. A string needs at least a year and a month: Spark
-    would read a bare time as today's.
+    What names no zone is local time of `timezone`. A string needs at least a year and a month:
+    Spark would read a bare time as today's.
     """
     match data_type:
         case T.TimestampType():
@@ -292,3 +292,49 @@ def instant(value: Column, data_type: T.DataType, timezone: str) -> Column:
             parsed = F.when(text.rlike(_STARTS_WITH_A_DATE), text).try_cast(T.TimestampType())
             zoned = text.rlike(_ENDS_WITH_A_ZONE)
             return F.when(zoned, parsed).otherwise(F.to_utc_timestamp(parsed, timezone))
+
+
+def typed(name: str, data_type: T.DataType, kind: str, timezone: str) -> Column:
+    """Return a source column as the type that the feature table has for this kind.
+
+    A value that cannot be read as the kind becomes null. A DATE stays one.
+    """
+    value = column(name)
+    match kind:
+        case "number":
+            return _number(value, data_type)
+        case "boolean":
+            return _boolean(value, data_type)
+        case "timestamp":
+            is_date = isinstance(data_type, T.DateType)
+            return value if is_date else instant(value, data_type, timezone)
+        case "vector":
+            single = data_type == T.ArrayType(T.FloatType(), containsNull=True)
+            return value if single else value.cast(T.ArrayType(T.DoubleType()))
+        case _:
+            text = value.cast(T.StringType())
+            return trimmed(text) if typed_kind(data_type) == "text" else text
+
+
+def _number(value: Column, data_type: T.DataType) -> Column:
+    """Return whole numbers as BIGINT, FLOAT as it is, all else as DOUBLE."""
+    match data_type:
+        case T.IntegralType():
+            return value.cast(T.LongType())
+        case T.FloatType():
+            return value
+        case T.NumericType() | T.BooleanType():
+            return value.cast(T.DoubleType())
+        case _:
+            return trimmed(value.cast(T.StringType())).try_cast(T.DoubleType())
+
+
+def _boolean(value: Column, data_type: T.DataType) -> Column:
+    """Return true and false, 1 and 0, and the words that Spark knows for them."""
+    match data_type:
+        case T.BooleanType():
+            return value
+        case T.NumericType():
+            return F.when(value == F.lit(1), F.lit(True)).when(value == F.lit(0), F.lit(False))  # noqa: FBT003
+        case _:
+            return trimmed(value.cast(T.StringType())).try_cast(T.BooleanType())

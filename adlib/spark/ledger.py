@@ -1,0 +1,286 @@
+"""What preprocess counted, and how its files get into place."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from adlib.errors import AdlibError, BusyError, InputError
+from adlib.spark.tables import MALFORMED, column, content_hash
+
+_EVENT, _DATE = "adlib event", "adlib date"
+_DIGEST_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class DateLedger:
+    """The counts of one date, in rows."""
+
+    date: date
+    rows_read: int
+    features: int
+    short_history: int
+    quarantined: Mapping[str, int]
+    """Problem to rows."""
+    input_digest: str
+    """Of the content of the date's feature rows, whatever their order."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What one run of preprocess read, wrote and left out."""
+
+    dates: tuple[DateLedger, ...]
+    context_rows: int
+    """Earlier rows that were read for the windows alone; not in `rows_read`."""
+    left_out: Mapping[str, str]
+    """Column to the reason why it is not in the feature table."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a run will read, counted from the event time alone."""
+
+    rows: Mapping[date, int]
+    context_rows: int
+    first_micros: int | None
+    """Of the earliest event known to the run, since 1970."""
+
+
+def take_survey(timed: DataFrame, day: date | None, history_begins: int, filed: date) -> Survey:
+    """Count the rows of each date, those without one under `filed`, and find the first event.
+
+    Raises:
+        InputError: there is no row, or none of the date asked for.
+    """
+    micros = F.unix_micros(column(_EVENT))
+    # A line is malformed or not in the light of all columns, so all of them are read.
+    whole = [F.max(content_hash(timed.schema))] if MALFORMED in timed.columns else []
+    counted = timed.groupBy(column(_DATE).alias("date")).agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.min(micros).alias("first"),
+        F.count_if(micros >= F.lit(history_begins)).alias("recent"),
+        *whole,
+    )
+    found = {one["date"]: one for one in counted.collect()}
+    if not found or (day is not None and day not in found):
+        where = "the source" if day is None else f"the source on {day.isoformat()}"
+        raise InputError.nothing_to_read(where, "Check source.path, the date and source.timezone.")
+    undated = found.pop(None, None)
+    wanted = found if day is None else {day: found[day]}
+    rows = Counter({one: row["rows"] for one, row in wanted.items()})
+    rows[filed] += undated["rows"] if undated else 0
+    before = (row["recent"] for one, row in found.items() if day is not None and one < day)
+    first = min((row["first"] for row in found.values()), default=None)
+    return Survey({one: count for one, count in rows.items() if count}, sum(before), first)
+
+
+def count_written(
+    spark: SparkSession, staged: Path, schema: T.StructType, survey: Survey
+) -> tuple[DateLedger, ...]:
+    """Count the rows of each date in the files that were written."""
+    features = _count_features(spark, staged / "features", schema, min(survey.rows))
+    problems = _count_problems(spark, staged / "quarantine")
+    nothing = {"rows": 0, "short": 0, "digest": ""}
+    days = sorted({*survey.rows, *features, *problems})
+    found = [(day, features.get(day, nothing)) for day in days]
+    return tuple(
+        DateLedger(
+            day,
+            survey.rows.get(day, 0),
+            counted["rows"],
+            counted["short"],
+            problems.get(day, {}),
+            counted["digest"],
+        )
+        for day, counted in found
+    )
+
+
+def _count_features(
+    spark: SparkSession, directory: Path, schema: T.StructType, undated: date
+) -> dict[date, dict[str, Any]]:
+    """Count the features of each date and digest their content, whatever their order."""
+    table = spark.read.schema(schema).parquet(f"file:{directory.resolve()}")
+    day = column("dt") if "dt" in schema.names else F.lit(undated)
+    hashes = [content_hash(schema, seed) for seed in (0, 1)]
+    counted = table.groupBy(day.alias("day")).agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(column("short_history")).alias("short"),
+        F.sum(hashes[0].cast(T.DecimalType(38, 0))).alias("sum"),
+        F.bit_xor(hashes[1]).alias("xor"),
+    )
+    found = counted.collect()
+    return {
+        row["day"]: {
+            "rows": row["rows"],
+            "short": row["short"],
+            "digest": _digest(schema, row["rows"], row["sum"], row["xor"]),
+        }
+        for row in found
+    }
+
+
+def _digest(schema: T.StructType, *parts: object) -> str:
+    """Return the digest of a date's rows, their columns included."""
+    columns = sorted((field.name, field.dataType.simpleString()) for field in schema.fields)
+    text = json.dumps([columns, *map(str, parts)])
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]
+
+
+def _count_problems(spark: SparkSession, directory: Path) -> dict[date, dict[str, int]]:
+    """Count the quarantined rows of each date by problem."""
+    found: dict[date, dict[str, int]] = {}
+    if not directory.exists():
+        return found
+    schema = "event_date date, problem string"
+    table = spark.read.schema(schema).parquet(f"file:{directory.resolve()}")
+    for row in table.groupBy("event_date", "problem").count().collect():
+        found.setdefault(row["event_date"], {})[row["problem"]] = row["count"]
+    return found
+
+
+def check_identity(ledger: Ledger) -> None:
+    """Hold the rows that were read against those that were written.
+
+    Raises:
+        AdlibError: a row was lost or came twice.
+    """
+    for entry in ledger.dates:
+        written = entry.features + sum(entry.quarantined.values())
+        if entry.rows_read != written:
+            message = (
+                f"On {entry.date} {entry.rows_read} rows were read and {written} written: "
+                f"{entry.features} features and {dict(entry.quarantined)} in quarantine. "
+                "Nothing was replaced. The source changed while it was read: run it again, and "
+                "report it if it stays."
+            )
+            raise AdlibError(message)
+
+
+def write_ledger(work: Path, ledger: Ledger, *, dated: bool) -> None:
+    """Write one file a date, or one for a table without dates."""
+    (work / "ledger").mkdir(parents=True, exist_ok=True)
+    for entry in ledger.dates:
+        file = _ledger_file(work, entry.date if dated else None)
+        document = {
+            "date": entry.date.isoformat(),
+            **{name: value for name, value in asdict(entry).items() if name != "date"},
+            "context_rows": ledger.context_rows,
+            "left_out": dict(ledger.left_out),
+        }
+        unfinished = file.with_suffix(".part")
+        unfinished.write_text(json.dumps(document, indent=2, sort_keys=True), encoding="utf-8")
+        unfinished.replace(file)
+
+
+def read_ledger(work: Path, day: date | None) -> Ledger:
+    """Read the ledger of one date, or of all that the feature table holds.
+
+    Raises:
+        InputError: preprocess has not finished for it.
+    """
+    files = [_ledger_file(work, day)] if day else sorted((work / "ledger").glob("*.json"))
+    if not files or not all(file.is_file() for file in files):
+        what = f"--date {day}" if day else "the whole table"
+        message = (
+            f"No finished preprocess of {what} under {work}. Run `adlib preprocess` for it first."
+        )
+        raise InputError(message)
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return Ledger(
+        dates=tuple(_date_ledger(document) for document in found),
+        context_rows=max(document["context_rows"] for document in found),
+        left_out={name: why for document in found for name, why in document["left_out"].items()},
+    )
+
+
+def _date_ledger(document: Mapping[str, Any]) -> DateLedger:
+    return DateLedger(
+        date=date.fromisoformat(document["date"]),
+        rows_read=document["rows_read"],
+        features=document["features"],
+        short_history=document["short_history"],
+        quarantined=document["quarantined"],
+        input_digest=document["input_digest"],
+    )
+
+
+def _ledger_file(work: Path, day: date | None) -> Path:
+    return work / "ledger" / ("table.json" if day is None else f"dt={day.isoformat()}.json")
+
+
+@contextmanager
+def staging(work: Path, day: date | None) -> Iterator[Path]:
+    """Lend an empty directory to the one run that prepares this date, or the whole table.
+
+    Raises:
+        BusyError: another run is preparing it.
+    """
+    name = "table" if day is None else f"dt={day.isoformat()}"
+    directory = work / "staging" / f"preprocess-{name}"
+    with ExitStack() as stack:
+        stack.enter_context(_locked(work, "table", shared=day is not None))
+        if day is not None:
+            stack.enter_context(_locked(work, name, shared=False))
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _locked(work: Path, name: str, *, shared: bool) -> Iterator[None]:
+    """Hold a lock that the system releases when the process ends, however it ends."""
+    locks = work / "staging" / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / name).open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"Another run is preparing {name} under {work}. Wait for it, then run again."
+            raise BusyError(message) from error
+        yield
+
+
+def replace_tables(work: Path, staged: Path, days: Sequence[date] | None) -> None:
+    """Move what was staged into place: of these dates, or everything.
+
+    The ledger of what is replaced goes first and comes back last, so that a run that was killed in
+    between leaves no ledger rather than a wrong one.
+    """
+    tables = ("features", "quarantine")
+    names = [""] if days is None else [f"dt={day.isoformat()}" for day in days]
+    if days is None:
+        shutil.rmtree(work / "ledger", ignore_errors=True)
+    for day in days or ():
+        _ledger_file(work, day).unlink(missing_ok=True)
+    for table in tables:
+        for name in names:
+            _replace(staged / table / name, work / table / name, staged / "replaced" / table / name)
+
+
+def _replace(staged: Path, final: Path, retired: Path) -> None:
+    """Put one directory in another's place; where nothing was staged, only the old one goes."""
+    for place in (final, retired):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    if final.exists():
+        os.rename(final, retired)  # noqa: PTH104 - fails where it would leave the file system
+    if staged.exists():
+        os.rename(staged, final)  # noqa: PTH104 - as above

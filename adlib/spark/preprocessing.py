@@ -1,0 +1,545 @@
+"""From the raw table to the feature table, the quarantine and the ledger.
+
+Two passes over the source: a survey that reads the event time alone and counts the rows of each
+date, and the one that writes the features. A third, for the quarantine, runs where rows are missing
+from the features. What the ledger says was written is counted in the files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from adlib.errors import ConfigError, InputError
+from adlib.spark.ledger import (
+    Ledger,
+    Survey,
+    check_identity,
+    count_written,
+    replace_tables,
+    staging,
+    take_survey,
+    write_ledger,
+)
+from adlib.spark.tables import (
+    MALFORMED,
+    as_json,
+    column,
+    content_digest,
+    instant,
+    trimmed,
+    typed,
+    typed_kind,
+)
+from adlib.spark.windows import WindowSpec, add_windows, longest, window_columns
+
+OURS = ("dt", "row_hash", "short_history")
+"""Columns of the feature table that are not the source's."""
+
+_DECLARED = {
+    "numeric": "number",
+    "categorical": "text",
+    "boolean": "boolean",
+    "timestamp": "timestamp",
+    "text": "text",
+    "vector": "vector",
+}
+_ACCEPTED: Mapping[str, frozenset[str]] = {
+    "number": frozenset({"number", "text", "boolean"}),
+    "boolean": frozenset({"number", "text", "boolean"}),
+    "text": frozenset({"number", "text", "boolean", "timestamp"}),
+    "timestamp": frozenset({"timestamp", "text"}),
+    "vector": frozenset({"vector"}),
+}
+_REJECTIONS = {
+    "number": "not_a_number",
+    "boolean": "not_a_boolean",
+    "timestamp": "not_a_timestamp",
+}
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FIRST_DAY, _LAST_DAY = dt.date(1, 1, 2), dt.date(9999, 12, 31)
+
+_EVENT = "adlib event"
+_DATE = "adlib date"
+_PROBLEM = "adlib problem"
+_RAW_ROW = "adlib raw row"
+_COPY = "adlib copy"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a raw table becomes a feature table."""
+
+    key: tuple[str, ...]
+    event_time: str | None
+    timezone: str
+    entity: str | None
+    label: str | None
+    exclude: tuple[str, ...]
+    carried: tuple[str, ...]
+    """Kept for the outputs: no features by themselves."""
+    declared: Mapping[str, str] | None
+    """Column to numeric, categorical, boolean, timestamp, text or vector; None: as found."""
+    windows: tuple[WindowSpec, ...]
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The columns that something is done with, each once."""
+        single = [name for name in (self.event_time, self.entity, self.label) if name]
+        of_windows = [name for spec in self.windows for name in (spec.by, spec.of) if name]
+        named = [*self.key, *single, *self.carried, *(self.declared or ()), *of_windows]
+        return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """A column of the source and what it becomes."""
+
+    name: str
+    data_type: T.DataType
+    kind: str
+    declared: bool
+    stored: bool
+    calendar: bool
+    value: Column
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What becomes of each column."""
+
+    preparation: Preparation
+    columns: tuple[_Typed, ...]
+    left_out: Mapping[str, str]
+    calendar: Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Which rows a run is about."""
+
+    filed: dt.date
+    """Where a row without a date is filed."""
+    day: dt.date | None
+    """None: all dates."""
+    begins: int
+    """Microseconds since 1970 of the first instant of `day`."""
+    history: int
+    """The longest window, in microseconds."""
+
+
+def preprocess(
+    spark: SparkSession,
+    raw: DataFrame,
+    preparation: Preparation,
+    work: Path,
+    run_date: dt.date,
+    date: dt.date | None,
+) -> Ledger:
+    """Write features, quarantine and ledger of one date, or of all, and return the ledger.
+
+    Raises:
+        ConfigError: the preparation contradicts itself or takes a name of ours.
+        InputError: a column is missing or of a type that cannot be used, or there is no row.
+        BusyError: another run is preparing the same.
+        AdlibError: rows read and rows written differ; nothing was replaced.
+    """
+    plan = _plan(raw.schema, preparation)
+    day = date if preparation.event_time else None
+    scope = _scope(preparation, date or run_date, day)
+    with staging(work, day) as staged:
+        timed = _timed(raw, plan, scope)
+        survey = take_survey(timed, scope.day, scope.begins - scope.history, scope.filed)
+        features = _features(timed, plan, scope, survey)
+        _write(features, staged / "features", dated=preparation.event_time is not None)
+        kept = count_written(spark, staged, features.schema, survey)
+        if sum(entry.features for entry in kept) != sum(survey.rows.values()):
+            _write(_quarantine(timed, plan, scope), staged / "quarantine", dated=True)
+            kept = count_written(spark, staged, features.schema, survey)
+        ledger = Ledger(kept, survey.context_rows, plan.left_out)
+        check_identity(ledger)
+        replace_tables(work, staged, None if day is None else [day])
+        write_ledger(work, ledger, dated=preparation.event_time is not None)
+    return ledger
+
+
+def read_features(spark: SparkSession, work: Path) -> DataFrame:
+    """Open the feature table that preprocess wrote.
+
+    Raises:
+        InputError: there is none, or no row passed into it.
+    """
+    try:
+        return spark.read.parquet(_uri(work / "features"))
+    except AnalysisException as error:
+        if error.getCondition() not in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA"):
+            raise
+        raise InputError.nothing_to_read(
+            f"the feature table under {work}",
+            "Run `adlib preprocess`; if it ran, see in quarantine/ why no row passed.",
+        ) from error
+
+
+def _plan(schema: T.StructType, preparation: Preparation) -> _Plan:
+    """Decide what becomes of each column of the source."""
+    fields = [field for field in schema.fields if field.name != MALFORMED]
+    _check_names([field.name for field in fields], preparation)
+    columns, left_out = [], {}
+    for field in fields:
+        reason = _why_not(field, preparation)
+        if reason is None:
+            columns.append(_column_plan(field, preparation))
+        elif field.name not in preparation.exclude:
+            left_out[field.name] = reason
+    _check_types(schema, preparation)
+    calendar = _calendar(columns, preparation)
+    stored = {one.name for one in columns if one.stored}
+    hidden = {
+        name: f"the source has a column {name!r} of its own" for name in stored & set(calendar)
+    }
+    kept = {name: unit for name, unit in calendar.items() if name not in stored}
+    _check_windows(stored | set(kept), preparation)
+    return _Plan(preparation, tuple(columns), left_out | _calendar_left_out(hidden), kept)
+
+
+def _calendar_left_out(hidden: Mapping[str, str]) -> dict[str, str]:
+    """Name the calendar units that give way to columns of the source."""
+    return {f"{name} (calendar)": why for name, why in hidden.items()}
+
+
+def _check_names(found: Sequence[str], preparation: Preparation) -> None:
+    """Refuse columns that are not there, and uses that contradict each other."""
+    wanted = dict.fromkeys([*preparation.used, *preparation.exclude])
+    ours = [name for name in preparation.used if name in OURS]
+    if ours:
+        raise ConfigError(
+            f"{', '.join(ours)} is a name of ours in the feature table, so a column of the source "
+            "with it cannot be used. Rename it in the source, or do not configure it."
+        )
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise InputError.missing_columns(missing, found, "The source table")
+    if preparation.label in (preparation.declared or ()):
+        raise ConfigError(
+            f"The label {preparation.label!r} is listed under features: a model that learns "
+            "from it finds what was known already. Remove it there."
+        )
+    if preparation.windows and preparation.event_time is None:
+        raise ConfigError("windows need source.event_time, and none is given. Name it.")
+
+
+def _check_types(schema: T.StructType, preparation: Preparation) -> None:
+    """Refuse columns that are used and cannot be, all at once."""
+    flat = {*preparation.key, *preparation.carried, preparation.label, preparation.entity}
+    flat |= {spec.by for spec in preparation.windows}
+    problems = []
+    for name in preparation.used:
+        data_type = schema[name].dataType
+        kind = typed_kind(data_type)
+        declared = (preparation.declared or {}).get(name)
+        shown = f"{name!r} is {data_type.simpleString()}"
+        if kind is None or (kind == "vector" and name in flat):
+            problems.append(f"{shown}, which has no place in a flat table")
+        elif declared is not None and kind not in _ACCEPTED[_DECLARED[declared]]:
+            problems.append(f"{shown}, which cannot be read as {declared}")
+        elif name == preparation.event_time and kind not in _ACCEPTED["timestamp"]:
+            problems.append(f"{shown}, which cannot be read as an event time")
+    if problems:
+        raise InputError(
+            f"Columns of the source are of types that cannot be used so: {'; '.join(problems)}. "
+            "Convert them in the source, or do not configure them."
+        )
+
+
+def _check_windows(names: set[str], preparation: Preparation) -> None:
+    """Refuse windows that are named like another column of the feature table."""
+    taken = [window.name for window in window_columns(preparation.windows) if window.name in names]
+    if taken:
+        raise InputError(
+            f"The source has columns named like windows: {', '.join(taken)}. Rename them, "
+            "add them to source.exclude, or remove those windows."
+        )
+
+
+def _why_not(field: T.StructField, preparation: Preparation) -> str | None:
+    """Say why a column is not read, or None where it is."""
+    if field.name in OURS:
+        return f"{field.name} is a name of ours"
+    if field.name in preparation.used:
+        return None
+    if field.name in preparation.exclude or preparation.declared is not None:
+        return "not asked for"
+    if typed_kind(field.dataType) is None:
+        return f"{field.dataType.simpleString()} has no place in a flat table"
+    return None
+
+
+def _column_plan(field: T.StructField, preparation: Preparation) -> _Typed:
+    """Decide what one column becomes."""
+    name = field.name
+    declared = (preparation.declared or {}).get(name)
+    kind = _DECLARED[declared] if declared else str(typed_kind(field.dataType))
+    kept = {*preparation.key, *preparation.carried, preparation.label, preparation.event_time}
+    feature = preparation.declared is None or declared is not None
+    excluded = name in preparation.exclude
+    own = {*preparation.key, *preparation.carried, preparation.label}
+    timed = kind == "timestamp" or name == preparation.event_time
+    return _Typed(
+        name,
+        field.dataType,
+        kind,
+        declared is not None,
+        stored=name in kept or (not excluded and (feature or name == preparation.entity)),
+        calendar=timed
+        and not excluded
+        and (
+            name == preparation.event_time
+            or (feature and (declared is not None or name not in own))
+        ),
+        value=_value(field, kind, preparation),
+    )
+
+
+def _value(field: T.StructField, kind: str, preparation: Preparation) -> Column:
+    """Return a column's value in the feature table."""
+    if field.name == preparation.event_time:
+        return column(_EVENT)
+    if field.name not in preparation.key:
+        return typed(field.name, field.dataType, kind, preparation.timezone)
+    whole = isinstance(field.dataType, T.IntegralType | T.BooleanType | T.FloatType | T.DoubleType)
+    if whole or typed_kind(field.dataType) == "timestamp":
+        return typed(
+            field.name, field.dataType, str(typed_kind(field.dataType)), preparation.timezone
+        )
+    return column(field.name).cast(T.StringType())
+
+
+def _calendar(columns: Sequence[_Typed], preparation: Preparation) -> dict[str, Column]:
+    """Return the hour and the weekday of each timestamp, the weekday alone of a date."""
+    units = {}
+    for one in columns:
+        if not one.calendar:
+            continue
+        local = F.from_utc_timestamp(column(one.name), preparation.timezone)
+        if isinstance(one.data_type, T.DateType):
+            day = local if one.name == preparation.event_time else column(one.name)
+            units[f"{one.name}_weekday"] = F.weekday(day).cast(T.DoubleType())
+            continue
+        minutes = F.minute(local) + F.second(local) / F.lit(60.0)
+        units[f"{one.name}_hour"] = F.hour(local) + minutes / F.lit(60.0)
+        units[f"{one.name}_weekday"] = F.weekday(local).cast(T.DoubleType())
+    return units
+
+
+def _scope(preparation: Preparation, filed: dt.date, day: dt.date | None) -> _Scope:
+    """Return which rows a run is about."""
+    history = longest(preparation.windows) // _MICROSECOND
+    if day is None:
+        return _Scope(filed, None, 0, history)
+    zone = ZoneInfo(preparation.timezone)
+    midnight = dt.datetime.combine(day, dt.time(), tzinfo=zone)
+    return _Scope(filed, day, (midnight - _EPOCH) // _MICROSECOND, history)
+
+
+def _timed(raw: DataFrame, plan: _Plan, scope: _Scope) -> DataFrame:
+    """Add each row's instant and local date, both null where it has none."""
+    name = plan.preparation.event_time
+    if name is None:
+        nothing = {_EVENT: F.lit(None).cast("timestamp"), _DATE: F.lit(None).cast("date")}
+        return raw.withColumns(nothing)
+    data_type = raw.schema[name].dataType
+    event = instant(column(name), data_type, plan.preparation.timezone)
+    usable = event.between(_at(_FIRST_DAY), _at(_LAST_DAY))
+    if MALFORMED in raw.columns:
+        usable &= column(MALFORMED).isNull()
+    near = raw.where(_near(raw, name, scope)) if scope.day else raw
+    with_event = near.withColumn(_EVENT, F.when(usable, event))
+    local = F.from_utc_timestamp(column(_EVENT), plan.preparation.timezone)
+    return with_event.withColumn(_DATE, F.to_date(local))
+
+
+def _at(day: dt.date) -> Column:
+    """Return a midnight as a timestamp."""
+    return F.lit(day.isoformat()).cast(T.TimestampType())
+
+
+def _near(raw: DataFrame, name: str, scope: _Scope) -> Column:
+    """Return a plain comparison that Parquet can skip row groups by.
+
+    It is wider than what is asked for: by a day for the zone, and by the longest window once more,
+    which tells whether a history is short because the table begins there.
+    """
+    data_type = raw.schema[name].dataType
+    if typed_kind(data_type) != "timestamp":
+        return F.lit(True)  # noqa: FBT003
+    day = scope.day or scope.filed
+    days_back = 2 * scope.history // (timedelta(days=1) // _MICROSECOND) + 2
+    first = dt.date.fromordinal(max(2, day.toordinal() - days_back))
+    last = dt.date.fromordinal(min(_LAST_DAY.toordinal(), day.toordinal() + 2))
+    value = column(name)
+    bounds = [F.lit(limit.isoformat()).cast(data_type) for limit in (first, last)]
+    ends = [F.lit(limit.isoformat()).cast(data_type) for limit in (_FIRST_DAY, _LAST_DAY)]
+    near = value.between(*bounds) | value.isNull() | (value < ends[0]) | (value > ends[1])
+    return near | column(MALFORMED).isNotNull() if MALFORMED in raw.columns else near
+
+
+def _prepared(timed: DataFrame, plan: _Plan, scope: _Scope, *, with_raw: bool) -> DataFrame:
+    """Return the rows with typed columns, their hash, their problem and the date they count for."""
+    raw_names = [name for name in timed.columns if name not in (_EVENT, _DATE, MALFORMED)]
+    schema = T.StructType([field for field in timed.schema.fields if field.name in raw_names])
+    kept = [_raw_row(timed, raw_names)] if with_raw else []
+    return timed.select(
+        _row_hash(timed, schema).alias("row_hash"),
+        _problem(timed, plan).alias(_PROBLEM),
+        column(_EVENT),
+        F.coalesce(column(_DATE), F.lit(scope.filed)).alias(_DATE),
+        *(one.value.alias(one.name) for one in plan.columns),
+        *kept,
+    )
+
+
+def _row_hash(timed: DataFrame, schema: T.StructType) -> Column:
+    """Return the hash of a row's content; of a line that could not be parsed, of the line."""
+    parsed = content_digest(schema)
+    if MALFORMED not in timed.columns:
+        return parsed
+    line = content_digest(T.StructType([timed.schema[MALFORMED]]))
+    return F.when(column(MALFORMED).isNull(), parsed).otherwise(line)
+
+
+def _raw_row(timed: DataFrame, names: Sequence[str]) -> Column:
+    """Return a row as it was read, as one JSON object."""
+    whole = as_json(names)
+    if MALFORMED in timed.columns:
+        line = F.to_json(F.struct(column(MALFORMED).alias("line")))
+        whole = F.when(column(MALFORMED).isNotNull(), line).otherwise(whole)
+    return whole.alias(_RAW_ROW)
+
+
+def _problem(timed: DataFrame, plan: _Plan) -> Column:
+    """Return the first problem of a row and its column, null where it has none."""
+    found: list[tuple[Column, str, str | None]] = []
+    if MALFORMED in timed.columns:
+        found.append((column(MALFORMED).isNotNull(), "malformed_line", None))
+    event_time = plan.preparation.event_time
+    if event_time is not None:
+        missing = _is_missing(timed.schema[event_time])
+        found.append((missing, "missing_event_time", event_time))
+        found.append((column(_EVENT).isNull(), "bad_event_time", event_time))
+    found += [
+        (_is_missing(timed.schema[name]), "missing_key", name) for name in plan.preparation.key
+    ]
+    for one in plan.columns:
+        if one.declared and one.kind in _REJECTIONS and one.name != event_time:
+            lost = ~_is_missing(timed.schema[one.name]) & one.value.isNull()
+            found.append((lost, _REJECTIONS[one.kind], one.name))
+    return F.coalesce(*(_when(*one) for one in found)) if found else _when(F.lit(False), "", None)  # noqa: FBT003
+
+
+def _when(condition: Column, problem: str, name: str | None) -> Column:
+    """Return a problem where the condition holds."""
+    where = F.lit(name).cast(T.StringType()).alias("column")
+    return F.when(condition, F.struct(F.lit(problem).alias("problem"), where))
+
+
+def _is_missing(field: T.StructField) -> Column:
+    """Tell whether a value is null, blank or not a number."""
+    value = column(field.name)
+    match field.dataType:
+        case T.FloatType() | T.DoubleType():
+            return value.isNull() | F.isnan(value)
+        case data_type if typed_kind(data_type) == "text":
+            return trimmed(value.cast(T.StringType())).isNull()
+        case _:
+            return value.isNull()
+
+
+def _copies(rows: DataFrame, preparation: Preparation) -> DataFrame:
+    """Number the rows of each key by their hash: the first is the one to keep."""
+    same_key = Window.partitionBy(*map(column, preparation.key)).orderBy(column("row_hash"))
+    return rows.withColumn(_COPY, F.row_number().over(same_key))
+
+
+def _in_scope(rows: DataFrame, scope: _Scope) -> DataFrame:
+    """Return the sound rows of the dates asked for and of the history before."""
+    sound = rows.where(column(_PROBLEM).isNull())
+    if scope.day is None:
+        return sound
+    oldest = F.unix_micros(column(_EVENT)) >= F.lit(scope.begins - scope.history)
+    return sound.where((oldest & (column(_DATE) < F.lit(scope.day))) | _is_day(scope.day))
+
+
+def _is_day(day: dt.date) -> Column:
+    return column(_DATE) == F.lit(day)
+
+
+def _features(timed: DataFrame, plan: _Plan, scope: _Scope, survey: Survey) -> DataFrame:
+    """Return the feature table."""
+    preparation = plan.preparation
+    rows = _in_scope(_prepared(timed, plan, scope, with_raw=False), scope)
+    if preparation.key:
+        rows = _copies(rows, preparation).where(column(_COPY) == F.lit(1))
+    windows = window_columns(preparation.windows)
+    if preparation.event_time is not None and windows:
+        rows = add_windows(rows, preparation.event_time, preparation.windows)
+    if scope.day is not None:
+        rows = rows.where(_is_day(scope.day))
+    dated = [column(_DATE).alias("dt")] if preparation.event_time else []
+    return rows.select(
+        *(column(one.name) for one in plan.columns if one.stored),
+        *(column(window.name) for window in windows),
+        *(value.alias(name) for name, value in plan.calendar.items()),
+        column("row_hash"),
+        _short_history(scope, survey).alias("short_history"),
+        *dated,
+    )
+
+
+def _short_history(scope: _Scope, survey: Survey) -> Column:
+    """Tell whether the longest window of a row begins before the table does."""
+    if survey.first_micros is None or not scope.history:
+        return F.lit(False)  # noqa: FBT003
+    return F.unix_micros(column(_EVENT)) < F.lit(survey.first_micros + scope.history)
+
+
+def _quarantine(timed: DataFrame, plan: _Plan, scope: _Scope) -> DataFrame:
+    """Return the rows that are no features, as they were read, with their problems."""
+    rows = _prepared(timed, plan, scope, with_raw=True)
+    rejected = rows.where(column(_PROBLEM).isNotNull())
+    if plan.preparation.key:
+        key = F.lit(", ".join(plan.preparation.key))
+        copies = _copies(_in_scope(rows, scope), plan.preparation).where(column(_COPY) > F.lit(1))
+        duplicate = F.struct(F.lit("duplicate").alias("problem"), key.alias("column"))
+        rejected = rejected.unionByName(copies.withColumn(_PROBLEM, duplicate).drop(_COPY))
+    if scope.day is not None:
+        rejected = rejected.where(_is_day(scope.day))
+    return rejected.select(
+        column(_DATE).alias("event_date"),
+        column("row_hash"),
+        column(_RAW_ROW).alias("raw_row"),
+        column(_PROBLEM)["problem"].alias("problem"),
+        column(_PROBLEM)["column"].alias("problem_column"),
+        column(_DATE).alias("dt"),
+    )
+
+
+def _write(table: DataFrame, directory: Path, *, dated: bool) -> None:
+    """Write Parquet, the rows of a date together so that a date is few files."""
+    gathered = table.hint("rebalance", F.col("dt")) if dated else table
+    writer = gathered.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    (writer.partitionBy("dt") if dated else writer).parquet(_uri(directory))
+
+
+def _uri(directory: Path) -> str:
+    """Return a path of this machine as Spark wants it, whatever its default file system is."""
+    return f"file:{directory.resolve()}"
