@@ -142,7 +142,9 @@ def _check(stored: StoredModel, where: str) -> dict[str, Any]:
         version, tensors_digest = document["format_version"], document["tensors_digest"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError.altered(where, f"{DOCUMENT_FILE} is no model document") from error
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if type(version) is not int or version < 1:
+        raise ModelError.altered(where, f"its format {version!r} is no version")
+    if version > FORMAT_VERSION:
         message = (
             f"The model at {where} has format {version}; this version reads up to "
             f"{FORMAT_VERSION}. Upgrade adlib, or train again with this version."

@@ -12,14 +12,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-import click
 import typer
+from typer.exceptions import Exit, TyperException
 
 from adlib import pipelines
 from adlib.artifacts import document_of
 from adlib.config import Config, json_schema, load_config
 from adlib.doctor import examine
-from adlib.errors import AdlibError, ConfigError, TransientError
+from adlib.errors import AdlibError, ConfigError, InputError, ModelError, TransientError
 from adlib.pipelines import Job
 from adlib.printing import print_checks, print_models, print_summary
 from adlib.spark.failures import translated
@@ -72,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("adlib").setLevel(logging.INFO)
     try:
         app(args=arguments, standalone_mode=False)
-    except click.ClickException as error:
-        return _ended(2, f"{error.format_message()} See `adlib --help`.")
-    except click.exceptions.Exit as ending:
+    except Exit as ending:
         return int(ending.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except TyperException as error:
+        return _ended(2, f"{error.format_message()} See `adlib --help`.")
+    except (KeyboardInterrupt, typer.Abort):
         return _ended(1, "Interrupted. Nothing half-done was published; run the command again.")
     except AdlibError as error:
         return _ended(error.exit_code, str(error))
@@ -119,7 +119,12 @@ def _story(
     asked = parse_date(day)
     summary = Summary(command, loaded.name, asked)
     spark = open_session(f"adlib {command} {loaded.name}")
-    tell(Job(loaded, spark, summary, asked))
+    job = Job(loaded, spark, summary, asked)
+    try:
+        tell(job)
+    except (InputError, ModelError) as error:
+        pipelines.record_refusal(job, error)
+        raise
     print_summary(summary)
     if as_json:
         print(summary.json_line())  # noqa: T201 - the contract's last line

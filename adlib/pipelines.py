@@ -7,8 +7,8 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,12 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import StoredModel, document_of, unpack
 from adlib.config import Config, config_digest
-from adlib.errors import InputError
+from adlib.errors import AdlibError, InputError
 from adlib.evaluation import evaluate_rows
 from adlib.model import Model
 from adlib.publication import Publication, check_counts, publish
-from adlib.publishing import refuse_overlap
-from adlib.runs import published_run
+from adlib.publishing import date_directory, refuse_overlap
+from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
 from adlib.spark.ledger import Ledger, read_ledger
@@ -80,7 +80,13 @@ class Job:
 
 
 def run(job: Job, *, promote: bool) -> None:
-    """Preprocess, train, score and evaluate."""
+    """Preprocess, train, score and evaluate.
+
+    The first run of a date has nothing earlier to train on, so it prepares the whole table first.
+    """
+    if job.dated and job.day is not None and not _has_earlier_date(job.work, job.day):
+        _LOG.info("No date before %s is prepared yet: preparing the whole table.", job.day)
+        preprocess(replace(job, day=None))
     preprocess(job)
     model_id = train(job, promote=promote)
     score(job, model_id)
@@ -112,7 +118,7 @@ def train(job: Job, *, promote: bool) -> str:
     """Learn from a sample of the feature table; return the id of the model."""
     before = min(filter(None, (job.day, job.config.train.until)), default=None)
     with job.summary.stage("train"):
-        features = _features(job)
+        features = read_features(job.spark, job.work)
         candidates = candidates_of(job.config, features.schema)
         request = sample_request_of(job.config, candidates, before if job.dated else None)
         sample = plan_sample(features, request)
@@ -178,6 +184,22 @@ def _log_epoch(epoch: int, epochs: int, loss: float) -> None:
     _LOG.info("Epoch %d of at most %d: validation loss %.5f", epoch, epochs, loss)
 
 
+def record_refusal(job: Job, error: AdlibError) -> None:
+    """Leave a row in `runs/` that says why a run published nothing."""
+    message = str(error)
+    parts = [config_digest(job.config), str(job.day), job.summary.command, message]
+    record = RunRecord(
+        event_date=job.run_date,
+        run_id=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
+        status=REFUSED,
+        started_at=job.summary.started_at,
+        ended_at=datetime.now(UTC),
+        message=message,
+        config_digest=config_digest(job.config),
+    )
+    write_record(job.output, record, job.work / "staging" / "refused")
+
+
 def _load_model(job: Job, model_id: str | None) -> tuple[StoredModel, Model]:
     """Return the model asked for, else the promoted one."""
     registry = registry_of(job.config)
@@ -191,6 +213,12 @@ def _fresh_directory(directory: Path) -> Path:
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
     return directory
+
+
+def _has_earlier_date(work: Path, day: date) -> bool:
+    """Tell whether the feature table holds a date before this one."""
+    prepared = (entry.name for entry in (work / "features").glob("dt=*"))
+    return any(name < date_directory(day) for name in prepared)
 
 
 def _features(job: Job) -> DataFrame:

@@ -1,10 +1,13 @@
 """Moving finished files into the published tables, one date at a time; files only.
 
 Everything is written under the work path first. A file is then named by the digest of its content,
-the files of a date are put in a directory beside their final place, and that directory is exchanged
-with the published one. The row in `runs/` comes last: it is the mark that the tables of a date belong
-together. A reader sees the old files of a date or the new ones, never some of both; one that planned
-on the old ones fails, because no new file has an old one's name.
+the files of a date are put in a directory of their own, and that directory is exchanged with the
+published one. The row in `runs/` comes last: it is the mark that the tables of a date belong
+together. A reader sees the old files of a date or the new ones, never some of both; one that
+planned on the old ones fails, because no new file has an old one's name.
+
+Only what lies on one disk can be renamed. Where work and output are on two, files are copied beside
+the output first, outside of what its readers look at.
 """
 
 from __future__ import annotations
@@ -14,10 +17,13 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 from adlib.errors import ConfigError
 
@@ -25,6 +31,7 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _NAME_DIGITS = 16
 _CHUNK_BYTES = 1 << 20
+_SUFFIX = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,43 @@ def publish_date(output: Path, staged: StagedDate, staging: Path) -> dict[str, l
     Returns the names that the files of each table got.
     """
     names: dict[str, list[str]] = {}
-    for table, files in staged.tables.items():
-        final = output / table / date_directory(staged.day)
-        incoming = staging / "incoming" / table / date_directory(staged.day)
-        incoming.mkdir(parents=True)
-        names[table] = [content_name(file, table) for file in files]
-        for file, name in zip(files, names[table], strict=True):
-            file.rename(incoming / name)
-        replace_directory(incoming, final, keep=bool(files))
+    with place_on_disk_of(output, staging) as beside:
+        for table, files in staged.tables.items():
+            final = output / table / date_directory(staged.day)
+            incoming = beside / "incoming" / table / date_directory(staged.day)
+            incoming.mkdir(parents=True)
+            names[table] = _content_names(files, table)
+            for file, name in zip(files, names[table], strict=True):
+                shutil.move(file, incoming / name)
+            replace_directory(incoming, final, keep=bool(files))
+    return names
+
+
+@contextmanager
+def place_on_disk_of(output: Path, staging: Path) -> Iterator[Path]:
+    """Lend a directory on the output's disk: the staging one where it is there."""
+    for directory in (output, staging):
+        directory.mkdir(parents=True, exist_ok=True)
+    if staging.stat().st_dev == output.stat().st_dev:
+        yield staging
+        return
+    beside = output.with_name(f".{output.name}.{uuid4().hex}")
+    beside.mkdir()
+    try:
+        yield beside
+    finally:
+        shutil.rmtree(beside)
+
+
+def _content_names(files: Sequence[Path], table: str) -> list[str]:
+    """Name files by their content; of files with one content each has a name all the same."""
+    seen: Counter[str] = Counter()
+    names = []
+    for file in files:
+        name = content_name(file, table)
+        again = f"-{seen[name]}{_SUFFIX}" if name in seen else _SUFFIX
+        seen[name] += 1
+        names.append(name.removesuffix(_SUFFIX) + again)
     return names
 
 
@@ -88,7 +124,7 @@ def content_name(file: Path, table: str) -> str:
     with file.open("rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
-    return f"{table}-{digest.hexdigest()[:_NAME_DIGITS]}.parquet"
+    return f"{table}-{digest.hexdigest()[:_NAME_DIGITS]}{_SUFFIX}"
 
 
 def replace_directory(incoming: Path, final: Path, *, keep: bool) -> None:
@@ -97,9 +133,9 @@ def replace_directory(incoming: Path, final: Path, *, keep: bool) -> None:
     Afterwards `incoming` is gone. Linux exchanges two directories of a local disk in one step;
     elsewhere there is a moment between two renames in which `final` is not there.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
     if not final.exists():
         if keep:
+            final.parent.mkdir(parents=True, exist_ok=True)
             incoming.rename(final)
         else:
             incoming.rmdir()

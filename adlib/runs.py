@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adlib.outputs import RUNS, SCHEMA_VERSION, OutputColumn
-from adlib.publishing import content_name, date_directory, place_file
+from adlib.publishing import content_name, date_directory, place_file, place_on_disk_of
 
 PUBLISHED, REFUSED = "published", "refused"
 
@@ -92,8 +92,9 @@ def write_rows(
 
 def write_record(output: Path, record: RunRecord, staging: Path) -> None:
     """Add a record to `runs/`, in the place of the same run's earlier one."""
-    staged = write_rows([record.row()], RUNS, staging)
-    place_file(staged, _directory(output, record.event_date) / f"run-{record.run_id}.parquet")
+    final = _directory(output, record.event_date) / f"run-{record.run_id}.parquet"
+    with place_on_disk_of(output, staging) as place:
+        place_file(write_rows([record.row()], RUNS, place), final)
 
 
 def published_run(output: Path, day: date) -> str | None:
@@ -104,7 +105,7 @@ def published_run(output: Path, day: date) -> str | None:
     rows = [
         row
         for file in sorted(directory.glob("run-*.parquet"))
-        for row in pq.ParquetFile(file).read().to_pylist()
+        for row in _rows_of(file)
         if row["status"] == PUBLISHED
     ]
     if not rows:
@@ -113,6 +114,15 @@ def published_run(output: Path, day: date) -> str | None:
     file = output / "anomalies" / date_directory(day) / str(latest["anomalies_file"])
     intact = file.is_file() and content_name(file, "anomalies") == file.name
     return str(latest["run_id"]) if intact else None
+
+
+def _rows_of(file: Path) -> list[dict[str, Any]]:
+    """Read a record; one that cannot be read marks nothing, so its date is published again."""
+    try:
+        rows: list[dict[str, Any]] = pq.ParquetFile(file).read().to_pylist()
+    except pa.ArrowInvalid:
+        return []
+    return rows
 
 
 def _directory(output: Path, day: date) -> Path:

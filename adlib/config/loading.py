@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adlib.config.schema import Config
+from adlib.config.schema import CONTRADICTION, Config
 from adlib.config.yaml_places import Place, PlacedYaml, read_yaml
 from adlib.errors import ConfigError
 
@@ -44,8 +45,48 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(placed.values)
     except ValidationError as error:
-        problems = [_problem(detail, placed, overridden) for detail in error.errors()]
+        details = _told_once(error.errors())
+        details += _contradictions(placed.values, details)
+        problems = [_problem(detail, placed, overridden) for detail in details]
         raise _refusal(path, problems) from None
+
+
+def _told_once(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short where that is because an item of it is wrong."""
+    lists = {tuple(detail["loc"])[:-1] for detail in details}
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short" or tuple(detail["loc"]) not in lists
+    ]
+
+
+def _contradictions(values: Any, wrong: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Return what pydantic does not look for once a key is wrong: leave out the wrong ones."""
+    if any(detail["type"] == CONTRADICTION for detail in wrong):
+        return []
+    try:
+        Config.model_validate(_without(values, {tuple(detail["loc"]) for detail in wrong}, ()))
+    except ValidationError as error:
+        return [detail for detail in error.errors() if detail["type"] == CONTRADICTION]
+    return []
+
+
+def _without(value: Any, wrong: Collection[Place], place: Place) -> Any:
+    """Copy plain values without those at the wrong places."""
+    if isinstance(value, dict):
+        return {
+            key: _without(inner, wrong, (*place, key))
+            for key, inner in value.items()
+            if (*place, key) not in wrong
+        }
+    if isinstance(value, list):
+        return [
+            _without(inner, wrong, (*place, index))
+            for index, inner in enumerate(value)
+            if (*place, index) not in wrong
+        ]
+    return value
 
 
 def _refusal(path: Path, problems: Sequence[str]) -> ConfigError:
@@ -69,7 +110,7 @@ def _apply(setting: str, placed: PlacedYaml, overridden: set[Place]) -> None:
         placed.problems.append(f"{_SET} {setting}: {value.problems[0]}")
         return
     section = placed.values
-    for key in keys[:-1]:
+    for depth, key in enumerate(keys[:-1], 1):
         inner = section.get(key)
         if isinstance(inner, list):
             said = f"{key} is a list; set all of it, as in {key}=[...]"
@@ -77,6 +118,7 @@ def _apply(setting: str, placed: PlacedYaml, overridden: set[Place]) -> None:
             return
         if not isinstance(inner, dict):
             inner = section[key] = {}
+            overridden.add(tuple(keys[:depth]))
         section = inner
     section[keys[-1]] = value.values
     overridden.add(tuple(keys))
@@ -84,6 +126,8 @@ def _apply(setting: str, placed: PlacedYaml, overridden: set[Place]) -> None:
 
 def _problem(detail: ErrorDetails, placed: PlacedYaml, overridden: set[Place]) -> str:
     place = tuple(detail["loc"])
+    if detail["type"] == "invalid_key":  # lines are by what stands in the file
+        place = (*place[:-1], str(place[-1]))
     dotted = ".".join(str(part) for part in place)
     where = _where(place, placed.lines, overridden)
     return f"{where}: {_words(detail, place, dotted)}"
@@ -109,6 +153,8 @@ def _words(detail: ErrorDetails, place: Place, dotted: str) -> str:
     message = message[:1].lower() + message[1:]
     if not dotted:
         return message
+    if detail["type"] == CONTRADICTION:
+        return f"{dotted}: {message}"
     found = detail["input"]
     simple = isinstance(found, (str, int, float, bool)) or found is None
     return f"{dotted}: {message}" + (f"; found {_shortened(yaml_text(found))}" if simple else "")
@@ -119,7 +165,9 @@ def _shortened(text: str) -> str:
 
 
 def yaml_text(value: Any) -> str:
-    """Print a plain value as YAML would."""
+    """Print a plain value as YAML would, a string in one line."""
+    if isinstance(value, str) and not value.isprintable():
+        return json.dumps(value)
     return yaml.safe_dump(value, width=float("inf")).removesuffix("...\n").strip()
 
 

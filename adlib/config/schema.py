@@ -5,18 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
 
 DEFAULT_BUDGET = 0.005
+CONTRADICTION: Literal["contradiction"] = "contradiction"
+"""The type of an error about keys that are right by themselves."""
 DURATION = re.compile(r"[1-9][0-9]{0,6}[mhd]")
+_Problem = tuple[tuple[str | int, ...], str]
+"""A place in the configuration and what is wrong there."""
 Statistic = Literal["count", "sum", "mean", "std", "max", "gap", "ratio"]
 _NEEDS_OF = {"sum", "mean", "std", "max", "ratio"}
 
@@ -148,11 +161,15 @@ class AutoencoderConfig(_Section):
     """The autoencoder's hyper-parameters; what is left out keeps the detector's own default."""
 
     kind: Literal["autoencoder"] = "autoencoder"
-    hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(None, min_length=1)
-    activation: Literal["relu", "tanh"] | None = None
-    epochs: int | None = Field(None, ge=1, le=10_000)
+    members: int | None = Field(None, ge=2, le=256)
+    hidden: int | None = Field(None, ge=1, le=4096, description="Units of each member.")
+    blind_fraction: float | None = Field(None, gt=0.0, lt=1.0)
+    usual_fraction: float | None = Field(None, ge=0.0, le=1.0)
+    steps: int | None = Field(None, ge=1, le=1_000_000)
     batch_rows: int | None = Field(None, ge=1, le=1_000_000)
     learning_rate: float | None = Field(None, gt=0.0, le=10.0)
+    trim_fraction: float | None = Field(None, ge=0.0, lt=1.0)
+    validation_fraction: float | None = Field(None, gt=0.0, lt=1.0)
 
 
 DetectorConfig = AutoencoderConfig
@@ -166,9 +183,7 @@ class ThresholdConfig(_Section):
         None, allow_inf_nan=False, description="Of fixed, percentile (0-100) and zscore."
     )
     fraction: float | None = Field(None, gt=0.0, lt=1.0, description="Of fraction and budget.")
-    rows_a_day: float | None = Field(
-        None, gt=0.0, allow_inf_nan=False, description="Of budget."
-    )
+    rows_a_day: float | None = Field(None, gt=0.0, allow_inf_nan=False, description="Of budget.")
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -256,48 +271,58 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _columns_agree(self) -> Self:
-        problems = [*self._reserved_names(), *self._contradictions()]
-        if self.windows and self.source.event_time is None:
-            problems.append("windows need source.event_time, the column that says when")
-        if self.train.until is not None and self.source.event_time is None:
-            problems.append("train.until needs source.event_time, the column that says when")
+        problems = [*self._reserved_names(), *self._contradictions(), *self._untimed()]
         if problems:
-            raise ValueError("; ".join(problems))
+            details = [
+                InitErrorDetails(
+                    type=PydanticCustomError(CONTRADICTION, said), loc=place, input=None
+                )
+                for place, said in problems
+            ]
+            raise ValidationError.from_exception_data("Config", details)
         return self
 
-    def _reserved_names(self) -> list[str]:
-        carried = [*self.source.key, *self.source.keep]
-        reserved = [name for name in carried if name.lower() in RESERVED_NAMES]
-        lowered = [name.lower() for name in carried]  # Spark and SQL do not tell cases apart
-        twice = sorted({name for name in carried if lowered.count(name.lower()) > 1})
-        problems = []
-        if reserved:
-            listed = ", ".join(map(repr, reserved))
-            problems.append(f"{listed}: a name of our outputs; rename the column in the source")
-        if twice:
-            problems.append(f"{', '.join(map(repr, twice))} stands twice in source.key and keep")
-        return problems
+    def _untimed(self) -> Iterator[_Problem]:
+        """Find what needs to know when a row happened, where nothing says it."""
+        if self.source.event_time is None:
+            asked = {("windows",): self.windows, ("train", "until"): self.train.until}
+            for place, value in asked.items():
+                if value:
+                    yield place, "needs source.event_time, the column that says when"
 
-    def _contradictions(self) -> list[str]:
-        listed = self.features.kinds if isinstance(self.features, FeaturesConfig) else {}
+    def _reserved_names(self) -> Iterator[_Problem]:
+        """Find key and kept columns that would clash in the outputs, in any case, as SQL does."""
+        seen: set[str] = set()
+        for part in ("key", "keep"):
+            for name in getattr(self.source, part):
+                if name.lower() in RESERVED_NAMES:
+                    yield (
+                        ("source", part),
+                        f"{name!r} is a name of our outputs; rename the column in the source",
+                    )
+                elif name.lower() in seen:
+                    yield ("source", part), f"{name!r} stands twice in key and keep; once is enough"
+                seen.add(name.lower())
+
+    def _contradictions(self) -> Iterator[_Problem]:
+        """Find columns that are features and may not be."""
+        kinds = self.features.kinds if isinstance(self.features, FeaturesConfig) else {}
         source = self.source
         banned = {
-            "the label": [source.label] if source.label else [],
+            "the label": [source.label],
             "excluded": source.exclude,
             "kept, and kept columns are no features": source.keep,
             "part of the key": source.key,
-            "what evaluate is by": [self.evaluate.by] if self.evaluate.by else [],
+            "what evaluate is by": [self.evaluate.by],
         }
-        problems = [
-            f"features lists {name!r}, which is {why}; take it out of one of them"
-            for why, names in banned.items()
-            for name in names
-            if name in listed
-        ]
-        looked_at = {name for window in self.windows for name in (window.of, window.by)}
-        if source.label is not None and source.label in looked_at:
-            problems.append(f"windows read {source.label!r}, the label; training never does")
-        return problems
+        for why, names in banned.items():
+            for name in names:
+                if name is not None and name in kinds:
+                    said = f"{name!r} is {why}; take it out of one of them"
+                    yield ("features", kinds[name]), said
+        for place, window in enumerate(self.windows):
+            if source.label is not None and source.label in {window.of, window.by}:
+                yield ("windows", place), f"{source.label!r} is the label; training never reads it"
 
 
 def config_digest(config: Config) -> str:

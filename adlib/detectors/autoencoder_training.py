@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adlib.arrays import FeatureMatrix, Flags, Floats, Layout, Loss
+from adlib.arrays import FeatureMatrix, Floats, Layout, Loss
 from adlib.errors import ModelError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _LEAST_FALL = 1e-3
 """Share by which the validation loss has to fall for a fit to count as one."""
+_CONSTANT_SLACK = 0.01
+"""A loss that did not fall is no failure within this share of the loss of constant values: where
+columns do not depend on each other, as in a table of one column, there is nothing to learn."""
 _CHECKS = 20
 """How often in a fit the validation loss is looked at."""
 _PATIENCE = 4
@@ -52,35 +55,51 @@ def train_network(
         ModelError: if the loss becomes infinite or does not fall.
     """
     learned, validation = _split(features, settings.validation_fraction)
-    every = max(1, settings.steps // _CHECKS)
+    usual = usual_values(learned, features.layout)
+    constant = BlockLosses(features.layout)(validation, usual[None].expand_as(validation))
     with _reproducible(seed):
         members = Members(features.layout, settings)
-        training = _Training(members, settings)
-        first = best = training.validation_loss(validation)
-        best_step, best_state = 0, members.state()
-        for step in range(1, settings.steps + 1):
-            training.run_step(learned, step)
-            if step % every and step < settings.steps:
-                continue
-            loss = training.validation_loss(validation)
-            if progress is not None:
-                progress(step, settings.steps, loss)
-            if not np.isfinite(loss) or loss < best:
-                best, best_step, best_state = loss, step, members.state()
-            if not np.isfinite(loss) or step - best_step >= _PATIENCE * every:
-                break
-    _refuse_failed_fit(first, best)
-    members.load(best_state)
-    weights, biases = members.as_one_network(usual_values(learned, features.layout))
-    return TrainedNetwork(weights, biases, best_step, best)
+        first = _Training(members, settings).validation_loss(validation)
+        steps, best = _train(members, settings, learned, validation, progress)
+    _refuse_failed_fit(first, best, float(constant.sum(dim=1).mean()))
+    weights, biases = members.as_one_network(usual)
+    return TrainedNetwork(weights, biases, steps, best)
+
+
+def _train(
+    members: Members,
+    settings: AutoencoderSettings,
+    learned: Tensor,
+    validation: Tensor,
+    progress: Progress | None,
+) -> tuple[int, float]:
+    """Train the members to the best state that is found; return its step and validation loss."""
+    training = _Training(members, settings)
+    every = max(1, settings.steps // _CHECKS)
+    best, best_step, best_state = training.validation_loss(validation), 0, members.state()
+    for step in range(1, settings.steps + 1):
+        training.run_step(learned, step)
+        if step % every and step < settings.steps:
+            continue
+        loss = training.validation_loss(validation)
+        if progress is not None:
+            progress(step, settings.steps, loss)
+        if not np.isfinite(loss):
+            return step, loss
+        if loss < best:
+            best, best_step, best_state = loss, step, members.state()
+        elif step - best_step >= _PATIENCE * every:
+            break
+    members.load_state_dict(best_state)
+    return best_step, best
 
 
 class Members(nn.Module):
-    """Small networks side by side, each blind to some columns and judged by how it rebuilds those."""
+    """Small networks side by side, each judged by how it rebuilds the columns it is blind to."""
 
     def __init__(self, layout: Layout, settings: AutoencoderSettings) -> None:
         super().__init__()
-        self.layout = layout
+        self.block_losses = BlockLosses(layout)
         self.usual_fraction = settings.usual_fraction
         members, hidden, width = settings.members, settings.hidden, layout.width
         names = list(dict.fromkeys(block.column for block in layout.blocks))
@@ -114,16 +133,12 @@ class Members(nn.Module):
 
     def losses(self, rows: Tensor) -> Tensor:
         """Return each row's loss under each member, over what it is blind to: (members, rows)."""
-        losses = torch_losses(rows, self(rows), self.layout)
+        losses = self.block_losses(rows, self(rows))
         return (losses * self.judged[:, None, :]).sum(dim=2)
 
     def state(self) -> dict[str, Tensor]:
         """Return a copy of all parameters."""
         return {name: tensor.detach().clone() for name, tensor in self.named_parameters()}
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state` returned."""
-        self.load_state_dict(state)
 
     @torch.no_grad()
     def as_one_network(self, usual: Tensor) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
@@ -170,22 +185,37 @@ class _Training:
         return float(self._trimmed(self.members.losses(rows)).mean(dim=1).sum())
 
 
-def torch_losses(given: Tensor, rebuilt: Tensor, layout: Layout) -> Tensor:
-    """Return each block's loss, the last axis being layout.blocks, for any leading axes of `rebuilt`.
+class BlockLosses:
+    """Each block's loss: squared error of numbers, cross-entropy in nats of the others.
 
-    Numbers: mean squared error. Others: cross-entropy in nats.
+    Blocks of one column are judged together: a gradient for each of a thousand slices would take
+    longer than the network.
     """
-    squares = (given - rebuilt).square()
-    losses = []
-    for block in layout.blocks:
-        x, y = given[..., block.span], rebuilt[..., block.span]
-        if block.loss is Loss.SQUARED:
-            losses.append(squares[..., block.span].mean(dim=-1))
-        elif block.loss is Loss.BINARY:
-            losses.append((functional.softplus(y) - x * y)[..., 0])
-        else:
-            losses.append(-(x * functional.log_softmax(y, dim=-1)).sum(dim=-1))
-    return torch.stack(losses, dim=-1)
+
+    def __init__(self, layout: Layout) -> None:
+        blocks = list(enumerate(layout.blocks))
+        single = [(i, b) for i, b in blocks if b.loss is Loss.SQUARED and b.width == 1]
+        binary = [(i, b) for i, b in blocks if b.loss is Loss.BINARY]
+        self.single = torch.tensor([b.start for _, b in single], dtype=torch.long)
+        self.binary = torch.tensor([b.start for _, b in binary], dtype=torch.long)
+        wide = [(i, b) for i, b in blocks if b.width > 1 or b.loss is Loss.CATEGORY]
+        self.wide = [block for _, block in wide]
+        order = [place for place, _ in (*single, *binary, *wide)]
+        self.places = torch.tensor(order, dtype=torch.long).argsort()
+
+    def __call__(self, given: Tensor, rebuilt: Tensor) -> Tensor:
+        """Return the losses: the leading axes of `rebuilt`, then one of layout.blocks."""
+        difference = given[..., self.single] - rebuilt[..., self.single]
+        logit = rebuilt[..., self.binary]
+        losses = [difference.square(), functional.softplus(logit) - given[..., self.binary] * logit]
+        for block in self.wide:
+            x, y = given[..., block.span], rebuilt[..., block.span]
+            if block.loss is Loss.SQUARED:
+                losses.append((x - y).square().mean(dim=-1, keepdim=True))
+            else:
+                entropy = -(x * functional.log_softmax(y, dim=-1)).sum(dim=-1, keepdim=True)
+                losses.append(entropy)
+        return torch.cat(losses, dim=-1)[..., self.places]
 
 
 def usual_values(rows: Tensor, layout: Layout) -> Tensor:
@@ -225,11 +255,12 @@ def _reproducible(seed: int) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _refuse_failed_fit(first: float, best: float) -> None:
+def _refuse_failed_fit(first: float, best: float, constant: float) -> None:
     advice = "Look at the feature notes of the training log for columns with absurd values."
     if not np.isfinite(first) or not np.isfinite(best):
         why = f"the validation loss is not finite ({first:g} before training, {best:g} at last)"
         raise ModelError.degenerate(why, advice)
-    if first > 0.0 and best > first * (1.0 - _LEAST_FALL):
+    fell = best <= first * (1.0 - _LEAST_FALL)
+    if not fell and best > constant * (1.0 + _CONSTANT_SLACK):
         why = f"the validation loss did not fall (from {first:g} to {best:g})"
         raise ModelError.degenerate(why, "Raise detector.steps or detector.learning_rate.")

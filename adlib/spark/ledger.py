@@ -6,23 +6,30 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import AdlibError, BusyError, InputError
-from adlib.spark.tables import MALFORMED, column, content_hash
+from adlib.spark.tables import MALFORMED, column, content_hash, instant, typed_kind
 
-_EVENT, _DATE = "adlib event", "adlib date"
+EVENT, DATE = "adlib event", "adlib date"
+"""Each row's instant and local date, beside the columns of the source."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY, _LAST_DAY = date(1, 1, 2), date(9999, 12, 31)
 _DIGEST_DIGITS = 32
 
 
@@ -52,6 +59,20 @@ class Ledger:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """Which rows a run is about."""
+
+    filed: date
+    """Where a row without a date is filed."""
+    day: date | None
+    """None: all dates."""
+    begins: int
+    """Microseconds since 1970 of the first instant of `day`."""
+    history: int
+    """The longest window, in microseconds."""
+
+
+@dataclass(frozen=True)
 class Survey:
     """What a run will read, counted from the event time alone."""
 
@@ -61,21 +82,72 @@ class Survey:
     """Of the earliest event known to the run, since 1970."""
 
 
-def take_survey(timed: DataFrame, day: date | None, history_begins: int, filed: date) -> Survey:
+def scope_of(filed: date, day: date | None, timezone: str, window: timedelta) -> Scope:
+    """Return which rows a run is about."""
+    history = window // _MICROSECOND
+    if day is None:
+        return Scope(filed, None, 0, history)
+    midnight = datetime.combine(day, time(), tzinfo=ZoneInfo(timezone))
+    return Scope(filed, day, (midnight - _EPOCH) // _MICROSECOND, history)
+
+
+def add_times(raw: DataFrame, name: str | None, timezone: str, scope: Scope) -> DataFrame:
+    """Add each row's instant and local date, both null where it has none."""
+    if name is None:
+        nothing = {EVENT: F.lit(None).cast("timestamp"), DATE: F.lit(None).cast("date")}
+        return raw.withColumns(nothing)
+    data_type = raw.schema[name].dataType
+    event = instant(column(name), data_type, timezone)
+    usable = event.between(_at(_FIRST_DAY), _at(_LAST_DAY))
+    if MALFORMED in raw.columns:
+        usable &= column(MALFORMED).isNull()
+    near = raw.where(_near(raw, name, scope)) if scope.day else raw
+    with_event = near.withColumn(EVENT, F.when(usable, event))
+    local = F.from_utc_timestamp(column(EVENT), timezone)
+    return with_event.withColumn(DATE, F.to_date(local))
+
+
+def _at(day: date) -> Column:
+    """Return a midnight as a timestamp."""
+    return F.lit(day.isoformat()).cast(T.TimestampType())
+
+
+def _near(raw: DataFrame, name: str, scope: Scope) -> Column:
+    """Return a plain comparison that Parquet can skip row groups by.
+
+    It is wider than what is asked for: by a day for the zone, and by the longest window once more,
+    which tells whether a history is short because the table begins there.
+    """
+    data_type = raw.schema[name].dataType
+    if typed_kind(data_type) != "timestamp":
+        return F.lit(True)  # noqa: FBT003
+    day = scope.day or scope.filed
+    days_back = 2 * scope.history // (timedelta(days=1) // _MICROSECOND) + 2
+    first = date.fromordinal(max(2, day.toordinal() - days_back))
+    last = date.fromordinal(min(_LAST_DAY.toordinal(), day.toordinal() + 2))
+    value = column(name)
+    bounds = [F.lit(limit.isoformat()).cast(data_type) for limit in (first, last)]
+    ends = [F.lit(limit.isoformat()).cast(data_type) for limit in (_FIRST_DAY, _LAST_DAY)]
+    near = value.between(*bounds) | value.isNull() | (value < ends[0]) | (value > ends[1])
+    return near | column(MALFORMED).isNotNull() if MALFORMED in raw.columns else near
+
+
+def take_survey(timed: DataFrame, scope: Scope) -> Survey:
     """Count the rows of each date, those without one under `filed`, and find the first event.
 
     Raises:
         InputError: there is no row, or none of the date asked for.
     """
-    micros = F.unix_micros(column(_EVENT))
+    micros = F.unix_micros(column(EVENT))
     # A line is malformed or not in the light of all columns, so all of them are read.
     whole = [F.max(content_hash(timed.schema))] if MALFORMED in timed.columns else []
-    counted = timed.groupBy(column(_DATE).alias("date")).agg(
+    counted = timed.groupBy(column(DATE).alias("date")).agg(
         F.count(F.lit(1)).alias("rows"),
         F.min(micros).alias("first"),
-        F.count_if(micros >= F.lit(history_begins)).alias("recent"),
+        F.count_if(micros >= F.lit(scope.begins - scope.history)).alias("recent"),
         *whole,
     )
+    day, filed = scope.day, scope.filed
     found = {one["date"]: one for one in counted.collect()}
     if not found or (day is not None and day not in found):
         where = "the source" if day is None else f"the source on {day.isoformat()}"
@@ -115,7 +187,7 @@ def _count_features(
     spark: SparkSession, directory: Path, schema: T.StructType, undated: date
 ) -> dict[date, dict[str, Any]]:
     """Count the features of each date and digest their content, whatever their order."""
-    table = spark.read.schema(schema).parquet(f"file:{directory.resolve()}")
+    table = spark.read.schema(schema).parquet(pattern(directory))
     day = column("dt") if "dt" in schema.names else F.lit(undated)
     hashes = [content_hash(schema, seed) for seed in (0, 1)]
     counted = table.groupBy(day.alias("day")).agg(
@@ -148,7 +220,7 @@ def _count_problems(spark: SparkSession, directory: Path) -> dict[date, dict[str
     if not directory.exists():
         return found
     schema = "event_date date, problem string"
-    table = spark.read.schema(schema).parquet(f"file:{directory.resolve()}")
+    table = spark.read.schema(schema).parquet(pattern(directory))
     for row in table.groupBy("event_date", "problem").count().collect():
         found.setdefault(row["event_date"], {})[row["problem"]] = row["count"]
     return found
@@ -284,3 +356,20 @@ def _replace(staged: Path, final: Path, retired: Path) -> None:
         os.rename(final, retired)  # noqa: PTH104 - fails where it would leave the file system
     if staged.exists():
         os.rename(staged, final)  # noqa: PTH104 - as above
+
+
+def write_parquet(table: DataFrame, directory: Path, *, dated: bool) -> None:
+    """Write Parquet, the rows of a date together so that a date is few files."""
+    gathered = table.hint("rebalance", F.col("dt")) if dated else table
+    writer = gathered.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    (writer.partitionBy("dt") if dated else writer).parquet(uri(directory))
+
+
+def pattern(directory: Path) -> str:
+    """Return the pattern that matches exactly this directory: Spark takes what it reads for one."""
+    return re.sub(r"([\\\[\]{}*?])", r"\\\1", uri(directory))
+
+
+def uri(directory: Path) -> str:
+    """Return a path of this machine as Spark wants it, whatever its default file system is."""
+    return f"file:{directory.resolve()}"

@@ -10,9 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
@@ -21,22 +19,28 @@ from pyspark.sql import types as T
 
 from adlib.errors import ConfigError, InputError
 from adlib.spark.ledger import (
+    DATE,
+    EVENT,
     Ledger,
+    Scope,
     Survey,
+    add_times,
     check_identity,
     count_written,
+    pattern,
     replace_tables,
+    scope_of,
     staging,
     take_survey,
     write_ledger,
+    write_parquet,
 )
 from adlib.spark.tables import (
     MALFORMED,
     as_json,
     column,
     content_digest,
-    instant,
-    trimmed,
+    is_missing,
     typed,
     typed_kind,
 )
@@ -60,17 +64,13 @@ _ACCEPTED: Mapping[str, frozenset[str]] = {
     "timestamp": frozenset({"timestamp", "text"}),
     "vector": frozenset({"vector"}),
 }
+_MEASURABLE = ("number", "boolean")
 _REJECTIONS = {
     "number": "not_a_number",
     "boolean": "not_a_boolean",
     "timestamp": "not_a_timestamp",
 }
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_FIRST_DAY, _LAST_DAY = dt.date(1, 1, 2), dt.date(9999, 12, 31)
 
-_EVENT = "adlib event"
-_DATE = "adlib date"
 _PROBLEM = "adlib problem"
 _RAW_ROW = "adlib raw row"
 _COPY = "adlib copy"
@@ -124,20 +124,6 @@ class _Plan:
     calendar: Mapping[str, Column]
 
 
-@dataclass(frozen=True)
-class _Scope:
-    """Which rows a run is about."""
-
-    filed: dt.date
-    """Where a row without a date is filed."""
-    day: dt.date | None
-    """None: all dates."""
-    begins: int
-    """Microseconds since 1970 of the first instant of `day`."""
-    history: int
-    """The longest window, in microseconds."""
-
-
 def preprocess(
     spark: SparkSession,
     raw: DataFrame,
@@ -156,15 +142,16 @@ def preprocess(
     """
     plan = _plan(raw.schema, preparation)
     day = date if preparation.event_time else None
-    scope = _scope(preparation, date or run_date, day)
+    window = longest(preparation.windows)
+    scope = scope_of(date or run_date, day, preparation.timezone, window)
     with staging(work, day) as staged:
-        timed = _timed(raw, plan, scope)
-        survey = take_survey(timed, scope.day, scope.begins - scope.history, scope.filed)
+        timed = add_times(raw, preparation.event_time, preparation.timezone, scope)
+        survey = take_survey(timed, scope)
         features = _features(timed, plan, scope, survey)
-        _write(features, staged / "features", dated=preparation.event_time is not None)
+        write_parquet(features, staged / "features", dated=preparation.event_time is not None)
         kept = count_written(spark, staged, features.schema, survey)
         if sum(entry.features for entry in kept) != sum(survey.rows.values()):
-            _write(_quarantine(timed, plan, scope), staged / "quarantine", dated=True)
+            write_parquet(_quarantine(timed, plan, scope), staged / "quarantine", dated=True)
             kept = count_written(spark, staged, features.schema, survey)
         ledger = Ledger(kept, survey.context_rows, plan.left_out)
         check_identity(ledger)
@@ -180,7 +167,7 @@ def read_features(spark: SparkSession, work: Path) -> DataFrame:
         InputError: there is none, or no row passed into it.
     """
     try:
-        return spark.read.parquet(_uri(work / "features"))
+        return spark.read.parquet(pattern(work / "features"))
     except AnalysisException as error:
         if error.getCondition() not in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA"):
             raise
@@ -242,6 +229,7 @@ def _check_types(schema: T.StructType, preparation: Preparation) -> None:
     """Refuse columns that are used and cannot be, all at once."""
     flat = {*preparation.key, *preparation.carried, preparation.label, preparation.entity}
     flat |= {spec.by for spec in preparation.windows}
+    measured = {spec.of for spec in preparation.windows}
     problems = []
     for name in preparation.used:
         data_type = schema[name].dataType
@@ -254,6 +242,8 @@ def _check_types(schema: T.StructType, preparation: Preparation) -> None:
             problems.append(f"{shown}, which cannot be read as {declared}")
         elif name == preparation.event_time and kind not in _ACCEPTED["timestamp"]:
             problems.append(f"{shown}, which cannot be read as an event time")
+        elif name in measured and (_DECLARED[declared] if declared else kind) not in _MEASURABLE:
+            problems.append(f"{shown}, which a window cannot measure")
     if problems:
         raise InputError(
             f"Columns of the source are of types that cannot be used so: {'; '.join(problems)}. "
@@ -313,7 +303,7 @@ def _column_plan(field: T.StructField, preparation: Preparation) -> _Typed:
 def _value(field: T.StructField, kind: str, preparation: Preparation) -> Column:
     """Return a column's value in the feature table."""
     if field.name == preparation.event_time:
-        return column(_EVENT)
+        return column(EVENT)
     if field.name not in preparation.key:
         return typed(field.name, field.dataType, kind, preparation.timezone)
     whole = isinstance(field.dataType, T.IntegralType | T.BooleanType | T.FloatType | T.DoubleType)
@@ -341,68 +331,16 @@ def _calendar(columns: Sequence[_Typed], preparation: Preparation) -> dict[str, 
     return units
 
 
-def _scope(preparation: Preparation, filed: dt.date, day: dt.date | None) -> _Scope:
-    """Return which rows a run is about."""
-    history = longest(preparation.windows) // _MICROSECOND
-    if day is None:
-        return _Scope(filed, None, 0, history)
-    zone = ZoneInfo(preparation.timezone)
-    midnight = dt.datetime.combine(day, dt.time(), tzinfo=zone)
-    return _Scope(filed, day, (midnight - _EPOCH) // _MICROSECOND, history)
-
-
-def _timed(raw: DataFrame, plan: _Plan, scope: _Scope) -> DataFrame:
-    """Add each row's instant and local date, both null where it has none."""
-    name = plan.preparation.event_time
-    if name is None:
-        nothing = {_EVENT: F.lit(None).cast("timestamp"), _DATE: F.lit(None).cast("date")}
-        return raw.withColumns(nothing)
-    data_type = raw.schema[name].dataType
-    event = instant(column(name), data_type, plan.preparation.timezone)
-    usable = event.between(_at(_FIRST_DAY), _at(_LAST_DAY))
-    if MALFORMED in raw.columns:
-        usable &= column(MALFORMED).isNull()
-    near = raw.where(_near(raw, name, scope)) if scope.day else raw
-    with_event = near.withColumn(_EVENT, F.when(usable, event))
-    local = F.from_utc_timestamp(column(_EVENT), plan.preparation.timezone)
-    return with_event.withColumn(_DATE, F.to_date(local))
-
-
-def _at(day: dt.date) -> Column:
-    """Return a midnight as a timestamp."""
-    return F.lit(day.isoformat()).cast(T.TimestampType())
-
-
-def _near(raw: DataFrame, name: str, scope: _Scope) -> Column:
-    """Return a plain comparison that Parquet can skip row groups by.
-
-    It is wider than what is asked for: by a day for the zone, and by the longest window once more,
-    which tells whether a history is short because the table begins there.
-    """
-    data_type = raw.schema[name].dataType
-    if typed_kind(data_type) != "timestamp":
-        return F.lit(True)  # noqa: FBT003
-    day = scope.day or scope.filed
-    days_back = 2 * scope.history // (timedelta(days=1) // _MICROSECOND) + 2
-    first = dt.date.fromordinal(max(2, day.toordinal() - days_back))
-    last = dt.date.fromordinal(min(_LAST_DAY.toordinal(), day.toordinal() + 2))
-    value = column(name)
-    bounds = [F.lit(limit.isoformat()).cast(data_type) for limit in (first, last)]
-    ends = [F.lit(limit.isoformat()).cast(data_type) for limit in (_FIRST_DAY, _LAST_DAY)]
-    near = value.between(*bounds) | value.isNull() | (value < ends[0]) | (value > ends[1])
-    return near | column(MALFORMED).isNotNull() if MALFORMED in raw.columns else near
-
-
-def _prepared(timed: DataFrame, plan: _Plan, scope: _Scope, *, with_raw: bool) -> DataFrame:
+def _prepared(timed: DataFrame, plan: _Plan, scope: Scope, *, with_raw: bool) -> DataFrame:
     """Return the rows with typed columns, their hash, their problem and the date they count for."""
-    raw_names = [name for name in timed.columns if name not in (_EVENT, _DATE, MALFORMED)]
+    raw_names = [name for name in timed.columns if name not in (EVENT, DATE, MALFORMED)]
     schema = T.StructType([field for field in timed.schema.fields if field.name in raw_names])
     kept = [_raw_row(timed, raw_names)] if with_raw else []
     return timed.select(
         _row_hash(timed, schema).alias("row_hash"),
         _problem(timed, plan).alias(_PROBLEM),
-        column(_EVENT),
-        F.coalesce(column(_DATE), F.lit(scope.filed)).alias(_DATE),
+        column(EVENT),
+        F.coalesce(column(DATE), F.lit(scope.filed)).alias(DATE),
         *(one.value.alias(one.name) for one in plan.columns),
         *kept,
     )
@@ -433,15 +371,15 @@ def _problem(timed: DataFrame, plan: _Plan) -> Column:
         found.append((column(MALFORMED).isNotNull(), "malformed_line", None))
     event_time = plan.preparation.event_time
     if event_time is not None:
-        missing = _is_missing(timed.schema[event_time])
+        missing = is_missing(timed.schema[event_time])
         found.append((missing, "missing_event_time", event_time))
-        found.append((column(_EVENT).isNull(), "bad_event_time", event_time))
+        found.append((column(EVENT).isNull(), "bad_event_time", event_time))
     found += [
-        (_is_missing(timed.schema[name]), "missing_key", name) for name in plan.preparation.key
+        (is_missing(timed.schema[name]), "missing_key", name) for name in plan.preparation.key
     ]
     for one in plan.columns:
         if one.declared and one.kind in _REJECTIONS and one.name != event_time:
-            lost = ~_is_missing(timed.schema[one.name]) & one.value.isNull()
+            lost = ~is_missing(timed.schema[one.name]) & one.value.isNull()
             found.append((lost, _REJECTIONS[one.kind], one.name))
     return F.coalesce(*(_when(*one) for one in found)) if found else _when(F.lit(False), "", None)  # noqa: FBT003
 
@@ -452,38 +390,26 @@ def _when(condition: Column, problem: str, name: str | None) -> Column:
     return F.when(condition, F.struct(F.lit(problem).alias("problem"), where))
 
 
-def _is_missing(field: T.StructField) -> Column:
-    """Tell whether a value is null, blank or not a number."""
-    value = column(field.name)
-    match field.dataType:
-        case T.FloatType() | T.DoubleType():
-            return value.isNull() | F.isnan(value)
-        case data_type if typed_kind(data_type) == "text":
-            return trimmed(value.cast(T.StringType())).isNull()
-        case _:
-            return value.isNull()
-
-
 def _copies(rows: DataFrame, preparation: Preparation) -> DataFrame:
     """Number the rows of each key by their hash: the first is the one to keep."""
     same_key = Window.partitionBy(*map(column, preparation.key)).orderBy(column("row_hash"))
     return rows.withColumn(_COPY, F.row_number().over(same_key))
 
 
-def _in_scope(rows: DataFrame, scope: _Scope) -> DataFrame:
+def _in_scope(rows: DataFrame, scope: Scope) -> DataFrame:
     """Return the sound rows of the dates asked for and of the history before."""
     sound = rows.where(column(_PROBLEM).isNull())
     if scope.day is None:
         return sound
-    oldest = F.unix_micros(column(_EVENT)) >= F.lit(scope.begins - scope.history)
-    return sound.where((oldest & (column(_DATE) < F.lit(scope.day))) | _is_day(scope.day))
+    oldest = F.unix_micros(column(EVENT)) >= F.lit(scope.begins - scope.history)
+    return sound.where((oldest & (column(DATE) < F.lit(scope.day))) | _is_day(scope.day))
 
 
 def _is_day(day: dt.date) -> Column:
-    return column(_DATE) == F.lit(day)
+    return column(DATE) == F.lit(day)
 
 
-def _features(timed: DataFrame, plan: _Plan, scope: _Scope, survey: Survey) -> DataFrame:
+def _features(timed: DataFrame, plan: _Plan, scope: Scope, survey: Survey) -> DataFrame:
     """Return the feature table."""
     preparation = plan.preparation
     rows = _in_scope(_prepared(timed, plan, scope, with_raw=False), scope)
@@ -494,7 +420,7 @@ def _features(timed: DataFrame, plan: _Plan, scope: _Scope, survey: Survey) -> D
         rows = add_windows(rows, preparation.event_time, preparation.windows)
     if scope.day is not None:
         rows = rows.where(_is_day(scope.day))
-    dated = [column(_DATE).alias("dt")] if preparation.event_time else []
+    dated = [column(DATE).alias("dt")] if preparation.event_time else []
     return rows.select(
         *(column(one.name) for one in plan.columns if one.stored),
         *(column(window.name) for window in windows),
@@ -505,14 +431,14 @@ def _features(timed: DataFrame, plan: _Plan, scope: _Scope, survey: Survey) -> D
     )
 
 
-def _short_history(scope: _Scope, survey: Survey) -> Column:
+def _short_history(scope: Scope, survey: Survey) -> Column:
     """Tell whether the longest window of a row begins before the table does."""
     if survey.first_micros is None or not scope.history:
         return F.lit(False)  # noqa: FBT003
-    return F.unix_micros(column(_EVENT)) < F.lit(survey.first_micros + scope.history)
+    return F.unix_micros(column(EVENT)) < F.lit(survey.first_micros + scope.history)
 
 
-def _quarantine(timed: DataFrame, plan: _Plan, scope: _Scope) -> DataFrame:
+def _quarantine(timed: DataFrame, plan: _Plan, scope: Scope) -> DataFrame:
     """Return the rows that are no features, as they were read, with their problems."""
     rows = _prepared(timed, plan, scope, with_raw=True)
     rejected = rows.where(column(_PROBLEM).isNotNull())
@@ -524,22 +450,10 @@ def _quarantine(timed: DataFrame, plan: _Plan, scope: _Scope) -> DataFrame:
     if scope.day is not None:
         rejected = rejected.where(_is_day(scope.day))
     return rejected.select(
-        column(_DATE).alias("event_date"),
+        column(DATE).alias("event_date"),
         column("row_hash"),
         column(_RAW_ROW).alias("raw_row"),
         column(_PROBLEM)["problem"].alias("problem"),
         column(_PROBLEM)["column"].alias("problem_column"),
-        column(_DATE).alias("dt"),
+        column(DATE).alias("dt"),
     )
-
-
-def _write(table: DataFrame, directory: Path, *, dated: bool) -> None:
-    """Write Parquet, the rows of a date together so that a date is few files."""
-    gathered = table.hint("rebalance", F.col("dt")) if dated else table
-    writer = gathered.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    (writer.partitionBy("dt") if dated else writer).parquet(_uri(directory))
-
-
-def _uri(directory: Path) -> str:
-    """Return a path of this machine as Spark wants it, whatever its default file system is."""
-    return f"file:{directory.resolve()}"

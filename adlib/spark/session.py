@@ -37,9 +37,11 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         # Building the tree costs more than it saves on a small entity: 1.75 million card payments
         # of 5,000 customers took 33 seconds with the default of 64 and 6 with this.
         "spark.sql.window.segmentTree.minPartitionRows": "1024",
-        # The JVM never compiles a method over 8,000 bytes: above that, many small ones are faster than
-        # one large one (the windows of the card payments: 7 seconds instead of 20).
+        # The JVM never compiles a method over 8,000 bytes: above that, many small ones are faster
+        # than one large one (the windows of the card payments: 7 seconds instead of 20).
         "spark.sql.codegen.hugeMethodLimit": "8000",
+        # Keys are all but unique, so ranking them before the shuffle too is a sort for nothing.
+        "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
         # Plans adapt to the sizes found: few small shuffles, no tiny files, skewed joins split.
         "spark.sql.adaptive.enabled": "true",
         # Columns travel to pandas as Arrow, and a type that cannot is an error, not a slow path.

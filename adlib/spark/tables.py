@@ -309,7 +309,7 @@ def typed(name: str, data_type: T.DataType, kind: str, timezone: str) -> Column:
             is_date = isinstance(data_type, T.DateType)
             return value if is_date else instant(value, data_type, timezone)
         case "vector":
-            single = data_type == T.ArrayType(T.FloatType(), containsNull=True)
+            single = isinstance(data_type, T.ArrayType) and data_type.elementType == T.FloatType()
             return value if single else value.cast(T.ArrayType(T.DoubleType()))
         case _:
             text = value.cast(T.StringType())
@@ -338,3 +338,15 @@ def _boolean(value: Column, data_type: T.DataType) -> Column:
             return F.when(value == F.lit(1), F.lit(True)).when(value == F.lit(0), F.lit(False))  # noqa: FBT003
         case _:
             return trimmed(value.cast(T.StringType())).try_cast(T.BooleanType())
+
+
+def is_missing(field: T.StructField) -> Column:
+    """Tell whether a value is null, blank or not a number."""
+    value = column(field.name)
+    match field.dataType:
+        case T.FloatType() | T.DoubleType():
+            return value.isNull() | F.isnan(value)
+        case data_type if typed_kind(data_type) == "text":
+            return trimmed(value.cast(T.StringType())).isNull()
+        case _:
+            return value.isNull()

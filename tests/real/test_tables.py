@@ -1,0 +1,62 @@
+"""The three configurations on their real tables, by their protocols; labels are read by evaluate alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adlib.cli import main
+
+pytestmark = pytest.mark.real
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.fixture(scope="module")
+def ran(spark, real_data, tmp_path_factory):  # noqa: ARG001 - one session for all
+    """Run a configuration on a table and return the summaries of its commands."""
+
+    def run(name: str, table: str, commands: tuple[str, ...], *settings: str):
+        root = tmp_path_factory.mktemp(name)
+        places = {"output": "out", "work": "work", "models": "models"}
+        arguments = [f"source.path={real_data / table}", *settings]
+        arguments += [f"{key}.path={root / place}" for key, place in places.items()]
+        options = [part for setting in arguments for part in ("--set", setting)]
+        config = ["--config", str(CONF / f"{name}.yaml"), "--json"]
+        for command in commands:
+            assert main([command, *config, *options]) == 0
+        return root
+
+    return run
+
+
+def last_summary(capfd) -> dict:
+    return json.loads(capfd.readouterr().out.splitlines()[-1])
+
+
+def test_kdd_traffic_is_ranked_well_and_no_row_is_lost(ran, capfd):
+    ran("traffic", "traffic/kdd99_train.parquet", ("run",))
+    summary = last_summary(capfd)
+    assert summary["rows_read"] == 98_260
+    assert summary["rows_read"] == summary["rows_scored"] + summary["rows_quarantined"]
+    assert summary["metrics"]["auroc"] >= 0.97
+
+
+def test_thyroid_patients_are_read_from_csv_and_no_row_is_lost(ran, capfd):
+    ran("medical", "medical/thyroid.csv", ("run",))
+    summary = last_summary(capfd)
+    assert summary["rows_read"] == 7_200
+    assert summary["rows_read"] == summary["rows_scored"] + summary["rows_quarantined"]
+    assert summary["metrics"]["auroc"] > 0.7
+
+
+def test_card_frauds_against_the_customers_own_past_are_found(ran, capfd):
+    commands = ("preprocess", "train", "score", "evaluate")
+    table = "transactions/card_transactions.parquet"
+    ran("transactions", table, commands, "train.until=2018-07-01")
+    summary = last_summary(capfd)
+    assert summary["measured_from"] == "2018-07-01"
+    metrics = summary["metrics"]
+    assert metrics["labelled_rows"] == 881_360
+    assert metrics["by_group"]["3"]["recall"] >= 0.5
+    assert metrics["flagged_fraction"] == pytest.approx(0.005, rel=0.25)

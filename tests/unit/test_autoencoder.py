@@ -1,0 +1,240 @@
+"""The autoencoder: NumPy scores what PyTorch learned, whatever the table looks like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from adlib.arrays import Block, FeatureMatrix, Layout, Loss
+from adlib.detectors.autoencoder import Autoencoder, AutoencoderSettings, surprises
+from adlib.detectors.autoencoder_training import BlockLosses, Members
+from adlib.errors import ModelError
+
+QUICK = AutoencoderSettings(steps=60, batch_rows=128)
+
+
+def layout_of(*parts: tuple[str, int, Loss]) -> Layout:
+    blocks, start = [], 0
+    for column, width, loss in parts:
+        blocks.append(Block(column, column, start, start + width, loss))
+        start += width
+    return Layout(tuple(blocks))
+
+
+def numbers(rows: int, columns: int, seed: int = 0) -> FeatureMatrix:
+    """Return columns that follow one hidden cause."""
+    chance = np.random.default_rng(seed)
+    cause = chance.standard_normal((rows, 1))
+    values = cause * np.linspace(0.5, 1.5, columns) + 0.2 * chance.standard_normal((rows, columns))
+    parts = [(f"n{place}", 1, Loss.SQUARED) for place in range(columns)]
+    return FeatureMatrix(values.astype(np.float32), layout_of(*parts))
+
+
+def mixed(rows: int = 400, seed: int = 0) -> FeatureMatrix:
+    """Return numbers, one with a mark of missing values, a cycle, a boolean and a category."""
+    chance = np.random.default_rng(seed)
+    layout = layout_of(
+        ("a", 1, Loss.SQUARED),
+        ("b", 1, Loss.SQUARED),
+        ("b", 1, Loss.BINARY),
+        ("hour", 2, Loss.SQUARED),
+        ("flag", 1, Loss.BINARY),
+        ("kind", 4, Loss.CATEGORY),
+    )
+    values = np.zeros((rows, layout.width), dtype=np.float32)
+    values[:, 0] = chance.standard_normal(rows)
+    values[:, 1] = values[:, 0] + 0.1 * chance.standard_normal(rows)
+    values[:, 2] = chance.random(rows) < 0.1
+    angle = chance.uniform(0.0, 2.0 * np.pi, rows)
+    values[:, 3], values[:, 4] = np.sin(angle), np.cos(angle)
+    values[:, 5] = values[:, 0] > 0.0
+    values[np.arange(rows), 6 + chance.integers(0, 3, rows)] = 1.0
+    return FeatureMatrix(values, layout)
+
+
+def as_double(features: FeatureMatrix) -> FeatureMatrix:
+    return replace(features, values=features.values.astype(np.float64))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Autoencoder:
+    return QUICK.fit(mixed(), seed=1, progress=None)
+
+
+def test_the_one_network_rebuilds_what_the_blind_members_rebuild_on_average():
+    features = mixed()
+    settings = replace(QUICK, usual_fraction=0.0)
+    torch.manual_seed(0)
+    members = Members(features.layout, settings)
+    weights, biases = members.as_one_network(torch.zeros(features.layout.width))
+    trust = np.ones(len(features.layout.blocks), dtype=np.float32)
+    detector = Autoencoder(features.layout, settings, weights, biases, trust)
+    with torch.no_grad():
+        each = members(torch.from_numpy(features.values))
+        expected = (each * members.voice[:, None, :]).sum(dim=0).numpy()
+    np.testing.assert_allclose(detector.reconstruct(features), expected, atol=1e-5)
+
+
+def test_numpy_and_pytorch_agree_on_the_loss():
+    features = mixed()
+    rebuilt = np.random.default_rng(3).standard_normal(features.values.shape).astype(np.float32)
+    ours = surprises(features.values, rebuilt, features.layout)
+    theirs = BlockLosses(features.layout)(
+        torch.from_numpy(features.values), torch.from_numpy(rebuilt)
+    ).numpy()
+    squared = [block.loss is Loss.SQUARED for block in features.layout.blocks]
+    ours[:, squared] **= 2
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_no_column_helps_to_rebuild_itself():
+    features = numbers(400, 6)
+    detector = QUICK.fit(features, seed=1, progress=None)
+    changed = features.values.copy()
+    changed[:, 2] += 5.0
+    after = detector.reconstruct(replace(features, values=changed))
+    np.testing.assert_array_equal(after[:, 2], detector.reconstruct(features)[:, 2])
+
+
+def test_the_same_seed_gives_the_same_tensors_and_another_seed_others():
+    first, second, other = (
+        QUICK.fit(mixed(), seed=seed, progress=None).tensors() for seed in (1, 1, 2)
+    )
+    for name, tensor in first.items():
+        np.testing.assert_array_equal(tensor, second[name])
+    assert not np.array_equal(first["weight_0"], other["weight_0"])
+
+
+def test_a_fit_leaves_pytorch_as_it_was():
+    torch.manual_seed(5)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    QUICK.fit(mixed(50), seed=1, progress=None)
+    assert torch.equal(before, torch.get_rng_state())
+    assert threads == torch.get_num_threads()
+
+
+def test_a_double_score_does_not_depend_on_the_other_rows(fitted: Autoencoder):
+    features = as_double(mixed(300, seed=4))
+    whole = fitted.score(features)
+    order = np.random.default_rng(0).permutation(300)
+    shuffled = fitted.score(replace(features, values=features.values[order]))
+    np.testing.assert_array_equal(shuffled, whole[order])
+    for size in (1, 7, 64):
+        parts = [
+            fitted.score(replace(features, values=features.values[start : start + size]))
+            for start in range(0, 300, size)
+        ]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_contributions_are_not_negative_and_add_up_to_the_score(fitted: Autoencoder):
+    for features in (mixed(), as_double(mixed())):
+        contributions = fitted.contributions(features)
+        assert contributions.shape == (400, len(features.layout.sources))
+        assert (contributions >= 0.0).all()
+        np.testing.assert_allclose(contributions.sum(axis=1), fitted.score(features), rtol=1e-5)
+
+
+def test_a_mark_of_a_missing_value_is_not_judged(fitted: Autoencoder):
+    assert fitted.block_losses(mixed())[:, 2].max() == 0.0
+
+
+def test_tensors_survive_the_way_through_an_artifact(fitted: Autoencoder):
+    again = fitted.settings.restore(fitted.layout, fitted.tensors())
+    np.testing.assert_array_equal(again.score(mixed()), fitted.score(mixed()))
+
+
+def test_settings_survive_the_way_through_json():
+    assert AutoencoderSettings(**QUICK.to_plain()) == QUICK
+
+
+def test_tensors_of_another_shape_are_refused(fitted: Autoencoder):
+    tensors = dict(fitted.tensors())
+    tensors["weight_0"] = tensors["weight_0"][:, :-1]
+    with pytest.raises(ModelError, match="shapes"):
+        QUICK.restore(fitted.layout, tensors)
+    with pytest.raises(ModelError, match="shapes"):
+        replace(QUICK, members=7).restore(fitted.layout, fitted.tensors())
+
+
+def test_the_input_is_not_changed():
+    features = mixed()
+    before = features.values.copy()
+    QUICK.fit(features, seed=1, progress=None).score(features)
+    np.testing.assert_array_equal(features.values, before)
+
+
+def test_planted_anomalies_of_each_sort_are_found_though_they_were_learned_from():
+    features = mixed(1000)
+    values = features.values
+    values[:5, 0] = values[:5, 1] = 8.0
+    values[5:10, 0], values[5:10, 1] = 2.0, -2.0
+    values[10:15, 6:9], values[10:15, 9] = 0.0, 1.0
+    scores = AutoencoderSettings().fit(features, seed=1, progress=None).score(features)
+    assert (scores[:15] > np.quantile(scores[15:], 0.98)).all()
+
+
+def test_farther_out_is_stranger(fitted: Autoencoder):
+    features = replace(mixed(), values=np.repeat(mixed().values[:1], 5, axis=0))
+    features.values[:, 0] = [2.0, 4.0, 8.0, 100.0, 1e9]
+    assert (np.diff(fitted.score(features)) > 0.0).all()
+    assert np.isfinite(fitted.score(features)).all()
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        pytest.param(mixed(1), id="one row"),
+        pytest.param(mixed(2), id="two rows"),
+        pytest.param(mixed(257), id="one row more than a batch"),
+        pytest.param(numbers(100, 1), id="one column"),
+        pytest.param(numbers(100, 500), id="500 columns"),
+        pytest.param(
+            FeatureMatrix(
+                np.eye(3, dtype=np.float32)[np.arange(90) ** 2 % 5 // 2],
+                layout_of(("c", 3, Loss.CATEGORY)),
+            ),
+            id="categories alone",
+        ),
+        pytest.param(
+            FeatureMatrix(
+                np.hstack([numbers(100, 2).values, np.zeros((100, 1), dtype=np.float32)]),
+                layout_of(*((name, 1, Loss.SQUARED) for name in "abc")),
+            ),
+            id="a constant",
+        ),
+    ],
+)
+def test_a_small_or_odd_table_can_be_learned(features: FeatureMatrix):
+    scores = QUICK.fit(features, seed=1, progress=None).score(features)
+    assert scores.shape == (len(features),)
+    assert np.isfinite(scores).all()
+    assert (scores >= 0.0).all()
+
+
+def test_an_absurd_learning_rate_is_refused():
+    with pytest.raises(ModelError, match="degenerate"):
+        replace(QUICK, learning_rate=1e20).fit(mixed(), seed=1, progress=None)
+
+
+def test_a_fit_that_learns_nothing_is_refused():
+    with pytest.raises(ModelError, match="did not fall"):
+        replace(QUICK, learning_rate=1e-12).fit(mixed(), seed=1, progress=None)
+
+
+def test_rows_that_are_all_equal_are_refused():
+    equal = replace(mixed(), values=np.repeat(mixed().values[:1], 50, axis=0))
+    with pytest.raises(ModelError, match="the same score"):
+        QUICK.fit(equal, seed=1, progress=None)
+
+
+def test_progress_tells_the_step_and_a_falling_loss():
+    told: list[tuple[int, int, float]] = []
+    QUICK.fit(mixed(), seed=1, progress=lambda *part: told.append(part))
+    steps = [step for step, _, _ in told]
+    assert steps == sorted(steps)
+    assert steps[-1] <= told[0][1] == QUICK.steps
+    assert told[-1][2] < told[0][2]

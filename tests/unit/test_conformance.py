@@ -1,0 +1,157 @@
+"""What every detector promises, asked of each of them."""
+
+import numpy as np
+import pytest
+
+from adlib.arrays import FeatureMatrix
+from adlib.detectors import DETECTORS, detector_from_parts, settings_from_plain
+from adlib.errors import ModelError
+
+STRANGE_ROWS = 10
+
+
+@pytest.fixture(scope="module")
+def learned(model, columns):
+    return model.encoder.transform(columns, np.float32)
+
+
+@pytest.fixture(scope="module")
+def rows(model, strange_columns):
+    return model.encoder.transform(strange_columns, np.float64)
+
+
+@pytest.fixture(scope="module", params=sorted(DETECTORS))
+def detector(request, learned):
+    return DETECTORS[request.param]().fit(learned, seed=3, progress=None)
+
+
+def part(features, chosen):
+    return FeatureMatrix(features.values[chosen], features.layout)
+
+
+def test_planted_anomalies_are_the_strangest(detector, rows):
+    strangest = np.argsort(detector.score(rows))[-STRANGE_ROWS:]
+    assert set(strangest) == set(range(len(rows) - STRANGE_ROWS, len(rows)))
+
+
+def test_a_number_further_off_is_stranger(detector, rows):
+    block = next(block for block in rows.layout.blocks if block.column == "amount")
+    values = np.repeat(rows.values[:1], 4, axis=0)
+    values[:, block.start] = [5.0, 10.0, 20.0, 40.0]
+    scores = detector.score(FeatureMatrix(values, rows.layout))
+    assert (np.diff(scores) > 0.0).all()
+
+
+def test_scores_are_finite_float64_numbers_one_for_each_row(detector, rows):
+    scores = detector.score(rows)
+    assert scores.shape == (len(rows),)
+    assert scores.dtype == np.float64
+    assert np.isfinite(scores).all()
+
+
+def test_the_same_seed_gives_the_same_scores(detector, learned, rows):
+    again = DETECTORS[detector.kind]().fit(learned, seed=3, progress=None)
+    assert again.score(rows).tobytes() == detector.score(rows).tobytes()
+
+
+def test_the_order_of_rows_does_not_matter_bit_for_bit(detector, rows):
+    order = np.random.default_rng(0).permutation(len(rows))
+    scores = detector.score(part(rows, order))
+    assert scores.tobytes() == detector.score(rows)[order].tobytes()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 17, 512])
+def test_the_size_of_a_batch_does_not_matter_bit_for_bit(detector, rows, size):
+    for question in (detector.score, detector.contributions, detector.reconstruct):
+        whole = question(rows)
+        for start in range(0, len(rows), 83):
+            chosen = slice(start, start + size)
+            assert question(part(rows, chosen)).tobytes() == whole[chosen].tobytes()
+
+
+def test_where_rows_lie_in_memory_does_not_matter_bit_for_bit(detector, rows):
+    wide = np.zeros((len(rows), 2 * rows.layout.width))
+    wide[:, ::2] = rows.values
+    elsewhere = FeatureMatrix(wide[:, ::2], rows.layout)
+    by_column = FeatureMatrix(np.asfortranarray(rows.values), rows.layout)
+    for features in (elsewhere, by_column):
+        assert detector.score(features).tobytes() == detector.score(rows).tobytes()
+
+
+def test_float32_scores_agree_with_float64_ones(detector, rows):
+    fast = detector.score(FeatureMatrix(rows.values.astype(np.float32), rows.layout))
+    np.testing.assert_allclose(fast, detector.score(rows), rtol=1e-3)
+
+
+def test_saving_and_loading_gives_the_same_scores_bit_for_bit(detector, rows):
+    tensors = {name: np.array(array, order="C") for name, array in detector.tensors().items()}
+    plain = detector.settings.to_plain()
+    loaded = detector_from_parts(detector.kind, plain, detector.layout, tensors)
+    assert loaded.score(rows).tobytes() == detector.score(rows).tobytes()
+    assert loaded.settings == detector.settings
+
+
+def test_tensors_of_another_shape_are_refused(detector):
+    tensors = dict(detector.tensors())
+    name = min(tensors)
+    plain = detector.settings.to_plain()
+    for bad in (
+        {**tensors, name: np.zeros((1, 1), dtype=np.float32)},
+        {**tensors, "more": np.zeros(1)},
+        {key: array for key, array in tensors.items() if key != name},
+    ):
+        with pytest.raises(ModelError):
+            detector_from_parts(detector.kind, plain, detector.layout, bad)
+
+
+def test_contributions_add_up_to_the_score(detector, rows):
+    contributions = detector.contributions(rows)
+    assert contributions.shape == (len(rows), len(rows.layout.sources))
+    assert (contributions >= 0.0).all()
+    np.testing.assert_allclose(contributions.sum(axis=1), detector.score(rows), rtol=1e-9)
+
+
+def test_block_losses_add_up_to_the_contributions(detector, rows):
+    losses, contributions = detector.block_losses(rows), detector.contributions(rows)
+    assert (losses >= 0.0).all()
+    for place, source in enumerate(rows.layout.sources):
+        own = [block.source == source for block in rows.layout.blocks]
+        np.testing.assert_allclose(losses[:, own].sum(axis=1), contributions[:, place], rtol=1e-9)
+
+
+def test_a_reconstruction_has_the_shape_of_the_matrix(detector, rows):
+    assert detector.reconstruct(rows).shape == rows.values.shape
+
+
+def test_input_is_not_changed(detector, learned, rows):
+    before = (learned.values.tobytes(), rows.values.tobytes())
+    DETECTORS[detector.kind]().fit(part(learned, slice(0, 200)), seed=1, progress=None)
+    for question in (detector.score, detector.contributions, detector.reconstruct):
+        question(rows)
+    assert (learned.values.tobytes(), rows.values.tobytes()) == before
+
+
+def test_no_rows_have_no_scores(detector, rows):
+    nothing = part(rows, slice(0, 0))
+    assert detector.score(nothing).shape == (0,)
+    assert detector.contributions(nothing).shape == (0, len(rows.layout.sources))
+
+
+def test_progress_is_told(detector, learned):
+    told = []
+    DETECTORS[detector.kind]().fit(
+        part(learned, slice(0, 200)), seed=1, progress=lambda *news: told.append(news)
+    )
+    assert told
+    assert all(0 <= at <= of and np.isfinite(loss) for at, of, loss in told)
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_settings_survive_plain_values(kind):
+    settings = DETECTORS[kind]()
+    assert settings_from_plain(kind, settings.to_plain()) == settings
+
+
+def test_a_kind_that_is_not_known_is_refused():
+    with pytest.raises(ModelError, match="of kind 'oracle'; this version knows"):
+        settings_from_plain("oracle", {})

@@ -1,0 +1,93 @@
+"""What cannot tell rows apart is left out, and every column is told why it is in or out."""
+
+import numpy as np
+import pytest
+
+from adlib.arrays import NumberColumn, TextColumn, VectorColumn
+from adlib.encoding import Candidate, Feature, Kind, choose_features
+from adlib.errors import InputError
+
+AMOUNT = Feature("amount", Kind.NUMBER, "amount")
+COUNTRY = Feature("country", Kind.CATEGORY, "country")
+
+
+def texts(values):
+    places: dict[str, int] = {}
+    codes = [-1 if value is None else places.setdefault(value, len(places)) for value in values]
+    return TextColumn(np.array(codes, dtype=np.int32), np.array([*places], dtype=np.object_))
+
+
+def numbers(values, dtype=np.float64):
+    return NumberColumn(np.array(values, dtype=dtype))
+
+
+class TestChoosingFeatures:
+    ROWS = 1000
+
+    def choose(self, feature, column, *, declared=False):
+        keeper = Feature("keeper", Kind.NUMBER, "keeper")
+        table = {feature.name: column, "keeper": numbers(np.arange(len(column)) % 7)}
+        candidates = [Candidate(feature, declared=declared), Candidate(keeper)]
+        choice = choose_features(table, candidates)
+        return {kept.name: kept for kept in choice.features}, choice.notes[feature.name]
+
+    @pytest.mark.parametrize(
+        ("kind", "column", "note"),
+        [
+            (Kind.NUMBER, numbers([5.0] * 9), "left out: constant"),
+            (Kind.NUMBER, numbers([np.nan] * 9), "left out: always missing"),
+            (Kind.CATEGORY, texts(["a"] * 9), "left out: constant"),
+            (Kind.CATEGORY, texts([None] * 9), "left out: always missing"),
+            (Kind.VECTOR, VectorColumn(np.ones((9, 2))), "left out: constant"),
+            (Kind.VECTOR, VectorColumn(np.full((9, 2), np.nan)), "left out: always missing"),
+            (Kind.VECTOR, VectorColumn(np.empty((9, 0))), "left out: always missing"),
+        ],
+    )
+    def test_what_cannot_tell_rows_apart_is_left_out_with_a_note(self, kind, column, note):
+        kept, said = self.choose(Feature("x", kind, "x"), column)
+        assert "x" not in kept
+        assert said == note
+
+    def test_a_column_that_is_constant_or_missing_tells_rows_apart(self):
+        kept, _ = self.choose(AMOUNT, numbers([5.0, np.nan, 5.0]))
+        assert "amount" in kept
+
+    def test_whole_numbers_that_all_differ_are_an_identifier(self):
+        feature = Feature("x", Kind.NUMBER, "x", integral=True)
+        kept, note = self.choose(feature, numbers(np.arange(self.ROWS)))
+        assert "x" not in kept
+        assert "identifier" in note
+        kept, _ = self.choose(feature, numbers(np.arange(self.ROWS - 1)))
+        assert "x" in kept, "with so few rows this says nothing"
+
+    def test_a_gap_that_differs_everywhere_is_a_window_and_no_identifier(self):
+        feature = Feature("x", Kind.NUMBER, "x", integral=True, entity="customer", take="gap")
+        kept, _ = self.choose(feature, numbers(np.arange(self.ROWS)))
+        assert "x" in kept
+
+    def test_strings_that_hardly_ever_repeat_are_an_identifier(self):
+        kept, note = self.choose(COUNTRY, texts([f"id-{row}" for row in range(self.ROWS)]))
+        assert "country" not in kept
+        assert "identifier" in note
+
+    def test_strings_of_many_words_become_text(self):
+        notes = [f"note number {row} about something" for row in range(self.ROWS)]
+        kept, note = self.choose(COUNTRY, texts(notes))
+        assert kept["country"].kind is Kind.TEXT
+        assert note.startswith("text")
+
+    def test_what_the_configuration_names_is_kept_whatever_it_holds(self):
+        kept, note = self.choose(AMOUNT, numbers([5.0] * 9), declared=True)
+        assert "amount" in kept
+        assert note == "numeric, as configured"
+
+    def test_when_nothing_is_left_every_column_is_named_with_its_reason(self):
+        table = {"amount": numbers([1.0, 1.0]), "country": texts([None, None])}
+        with pytest.raises(InputError) as refusal:
+            choose_features(table, [Candidate(AMOUNT), Candidate(COUNTRY)])
+        assert "'amount': left out: constant" in str(refusal.value)
+        assert "'country': left out: always missing" in str(refusal.value)
+
+    def test_no_candidates_at_all_are_refused(self):
+        with pytest.raises(InputError, match="no column"):
+            choose_features({}, [])

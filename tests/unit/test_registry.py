@@ -1,0 +1,102 @@
+"""Models are found by their id, never change, and one of them is promoted."""
+
+from dataclasses import replace
+
+import pytest
+
+from adlib.artifacts import pack
+from adlib.errors import ModelError
+from adlib.registry import Registry
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return Registry(tmp_path / "models")
+
+
+@pytest.fixture(scope="module")
+def other(model):
+    return pack(replace(model, name="other"))
+
+
+def names_of(directory):
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+def test_a_registry_that_does_not_exist_yet_is_empty(registry):
+    assert registry.ids() == ()
+    assert registry.promoted() is None
+
+
+def test_models_are_listed_by_id_and_nothing_else_is_left(registry, stored, other):
+    for model in (stored, other):
+        assert registry.add(model).name == model.model_id
+    assert registry.ids() == tuple(sorted((stored.model_id, other.model_id)))
+    assert names_of(registry.root) == list(registry.ids())
+
+
+def test_adding_a_model_again_leaves_its_first_provenance(registry, model, stored):
+    registry.add(stored)
+    registry.add(pack(replace(model, provenance={"trained_at": "later"})))
+    assert registry.load(stored.model_id) == stored
+    assert names_of(registry.root) == [stored.model_id]
+
+
+def test_training_again_puts_an_altered_model_right(registry, stored):
+    directory = registry.add(stored)
+    (directory / "tensors.safetensors").write_bytes(stored.tensors[:-1])
+    with pytest.raises(ModelError, match="altered or cut short"):
+        registry.load(stored.model_id)
+    registry.add(stored)
+    assert registry.load(stored.model_id) == stored
+    assert names_of(registry.root) == [stored.model_id]
+
+
+def test_a_disk_that_refuses_is_not_taken_for_a_model_that_is_there(registry, stored, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("adlib.registry.write_model", full)
+    with pytest.raises(OSError, match="No space left"):
+        registry.add(stored)
+    assert registry.ids() == ()
+
+
+def test_the_promoted_model_is_the_one_that_is_loaded(registry, stored, other):
+    for model in (stored, other):
+        registry.add(model)
+        registry.promote(model.model_id)
+    assert registry.promoted() == other.model_id
+    assert registry.load() == other
+    assert registry.load(stored.model_id) == stored
+
+
+def test_without_a_promoted_model_the_message_says_what_to_do(registry, stored):
+    registry.add(stored)
+    with pytest.raises(ModelError, match=r"No model is promoted.*adlib models list"):
+        registry.load()
+
+
+@pytest.mark.parametrize("name", ["0123456789abcdef", "../models", ".", "a/b"])
+def test_a_model_that_is_not_there_is_refused_with_those_that_are(registry, stored, name):
+    registry.add(stored)
+    with pytest.raises(ModelError, match=f"There is no model .*found: {stored.model_id}"):
+        registry.load(name)
+
+
+def test_an_altered_model_is_not_promoted(registry, stored, other):
+    registry.add(other)
+    registry.promote(other.model_id)
+    directory = registry.add(stored)
+    (directory / "model.json").write_bytes(stored.document.replace(b"payments", b"Payments"))
+    with pytest.raises(ModelError, match="does not match its digest"):
+        registry.promote(stored.model_id)
+    assert registry.promoted() == other.model_id
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"id"'])
+def test_a_pointer_that_cannot_be_read_is_refused_with_what_to_do(registry, stored, content):
+    registry.add(stored)
+    (registry.root / "promoted.json").write_bytes(content)
+    with pytest.raises(ModelError, match="adlib models promote"):
+        registry.load()
