@@ -5,6 +5,9 @@ everything else, the digest of the tensors and its own. Reading is check (digest
 audit (names, shapes, finiteness), then construct. A model's id is the digest of what decides its
 scores: its encoder, tensors, threshold and the settings that made them; no clock, no host.
 
+Files are read and checked on the driver; what travels to the executors are plain values, so that
+they need no safetensors.
+
 FORMAT_VERSION rises by one when a reader of the old version would read a new file wrongly; a file
 of every past version is kept among the tests.
 """
@@ -19,9 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from adlib.detectors import detector_from_parts
 from adlib.encoding import Encoder
@@ -39,7 +39,7 @@ _Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model as bytes: what stands in a directory, and what travels to the executors."""
+    """A model as bytes: what stands in a directory."""
 
     document: bytes
     tensors: bytes
@@ -50,8 +50,23 @@ class StoredModel:
         return str(json.loads(self.document)["id"])
 
 
+@dataclass(frozen=True, eq=False)
+class ModelParts:
+    """A checked model as plain values: what travels to the executors."""
+
+    document: Mapping[str, Any]
+    tensors: Mapping[str, _Array]
+
+    @property
+    def model_id(self) -> str:
+        """The model's id."""
+        return str(self.document["id"])
+
+
 def pack(model: Model) -> StoredModel:
     """Turn a model into bytes, the same for the same model."""
+    from safetensors.numpy import save as save_tensors  # noqa: PLC0415 - executors lack it
+
     arrays = {f"detector.{name}": array for name, array in model.detector.tensors().items()}
     arrays[_CALIBRATION] = model.threshold.calibration
     tensors = save_tensors({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
@@ -82,19 +97,39 @@ def unpack(stored: StoredModel, where: str = "memory") -> Model:
     Raises:
         ModelError: if a byte was altered, a tensor is unfit, or the format is too new.
     """
-    document = _check(stored, where)
-    tensors = _audit(stored.tensors, where)
+    return construct(take_apart(stored, where), where)
+
+
+def take_apart(stored: StoredModel, where: str = "memory") -> ModelParts:
+    """Check and audit a model.
+
+    Raises:
+        ModelError: if a byte was altered, a tensor is unfit, or the format is too new.
+    """
+    return ModelParts(_check(stored, where), _audit(stored.tensors, where))
+
+
+def construct(parts: ModelParts, where: str = "memory") -> Model:
+    """Build a model from checked parts.
+
+    Raises:
+        ModelError: if a part is missing or of a wrong type.
+    """
     try:
-        return _construct(document, tensors)
+        return _construct(parts.document, parts.tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{DOCUMENT_FILE} lacks a field or has one of a wrong type ({error!r})"
         raise ModelError.altered(where, what) from error
 
 
-def _construct(document: Mapping[str, Any], tensors: dict[str, _Array]) -> Model:
-    calibration = tensors.pop(_CALIBRATION)
+def _construct(document: Mapping[str, Any], tensors: Mapping[str, _Array]) -> Model:
+    calibration = tensors[_CALIBRATION]
     encoder = Encoder.from_json(document["encoder"])
-    parts = {name.removeprefix("detector."): array for name, array in tensors.items()}
+    parts = {
+        name.removeprefix("detector."): array
+        for name, array in tensors.items()
+        if name != _CALIBRATION
+    }
     detector = document["detector"]
     return Model(
         name=document["name"],
@@ -159,6 +194,9 @@ def _check(stored: StoredModel, where: str) -> dict[str, Any]:
 
 def _audit(tensors: bytes, where: str) -> dict[str, _Array]:
     """Read the arrays; refuse those that no fit can have made."""
+    from safetensors import SafetensorError  # noqa: PLC0415 - executors lack it
+    from safetensors.numpy import load as load_tensors  # noqa: PLC0415
+
     try:
         arrays = dict(load_tensors(tensors))
     except SafetensorError as error:
@@ -193,10 +231,13 @@ def _digest(content: bytes) -> str:
 
 __all__ = [
     "FORMAT_VERSION",
+    "ModelParts",
     "StoredModel",
+    "construct",
     "document_of",
     "pack",
     "read_model",
+    "take_apart",
     "unpack",
     "write_model",
 ]

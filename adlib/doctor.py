@@ -23,7 +23,7 @@ from adlib.wiring import source_of, source_path
 _OLDEST_JAVA = 17
 _OLDEST_PYTHON = (3, 11)
 _DRIVER_PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "torch", "scikit-learn", "pydantic")
-_EXECUTOR_PACKAGES = ("numpy", "pandas", "pyarrow", "safetensors")
+_EXECUTOR_PACKAGES = ("numpy", "pandas", "pyarrow")
 _LEAST_FREE_BYTES = 1 << 30
 
 

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from adlib.artifacts import StoredModel, document_of, unpack
+from adlib.artifacts import ModelParts, StoredModel, construct, document_of, take_apart
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError, InputError
 from adlib.evaluation import evaluate_rows
@@ -138,21 +138,21 @@ def train(job: Job, *, promote: bool) -> str:
 
 def score(job: Job, model_id: str | None) -> None:
     """Score the feature table and publish the flagged rows of each date."""
-    stored, model = _load_model(job, model_id)
+    parts, model = _load_model(job, model_id)
     features = _features(job)
     check_features(features.schema, model.columns)
     ledger = _ledger(job)
     _note_ledger(job, ledger)
-    run_id = _run_id(job, ledger, stored)
-    job.summary.add(run_id=run_id, model=stored.model_id, output=str(job.output))
+    run_id = _run_id(job, ledger, parts.model_id)
+    job.summary.add(run_id=run_id, model=parts.model_id, output=str(job.output))
     if all(published_run(job.output, entry.date) == run_id for entry in ledger.dates):
         job.summary.status = NOTHING_TO_DO
         return
     staging = _fresh_directory(job.work / "staging" / run_id)
     with job.summary.stage("score"):
-        counts, schema = _score_into(job, features, stored, run_id, staging)
+        counts, schema = _score_into(job, features, parts, run_id, staging)
     check_counts(ledger, counts)
-    publication = Publication(job.config, model, stored.model_id, run_id, ledger, staging, schema)
+    publication = Publication(job.config, model, parts.model_id, run_id, ledger, staging, schema)
     with job.summary.stage("publish"):
         for entry in ledger.dates:
             publish(publication, entry, counts.get(entry.date, DateCounts()), job.summary)
@@ -162,7 +162,7 @@ def score(job: Job, model_id: str | None) -> None:
 
 def evaluate(job: Job, model_id: str | None) -> None:
     """Score the labelled rows again and say how well the scores agree with the labels."""
-    stored, model = _load_model(job, model_id)
+    parts, model = _load_model(job, model_id)
     features = _features(job)
     check_features(features.schema, model.columns)
     until = job.config.train.until
@@ -173,10 +173,10 @@ def evaluate(job: Job, model_id: str | None) -> None:
         rows = features.count()
         carried = [*_dates(job, features), *_judged(job, features)]
         records = score_table(
-            job.spark, features, stored, carried, run_id="evaluate", every_row=True
+            job.spark, features, parts, carried, run_id="evaluate", every_row=True
         )
         figures = evaluate_rows(count_rows(records, rows), model.threshold.asked_fraction)
-    job.summary.add(model=stored.model_id, metrics=figures)
+    job.summary.add(model=parts.model_id, metrics=figures)
 
 
 def _log_epoch(epoch: int, epochs: int, loss: float) -> None:
@@ -200,11 +200,10 @@ def record_refusal(job: Job, error: AdlibError) -> None:
     write_record(job.output, record, job.work / "staging" / "refused")
 
 
-def _load_model(job: Job, model_id: str | None) -> tuple[StoredModel, Model]:
+def _load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:
     """Return the model asked for, else the promoted one."""
-    registry = registry_of(job.config)
-    stored = registry.load(model_id)
-    return stored, unpack(stored, str(registry.root / stored.model_id))
+    parts = take_apart(registry_of(job.config).load(model_id))
+    return parts, construct(parts)
 
 
 def _fresh_directory(directory: Path) -> Path:
@@ -245,23 +244,23 @@ def _ledger(job: Job) -> Ledger:
     return ledger
 
 
-def _run_id(job: Job, ledger: Ledger, stored: StoredModel) -> str:
+def _run_id(job: Job, ledger: Ledger, model_id: str) -> str:
     """Return the digest of input, model, configuration and date: the same work has the same id."""
     inputs = [[entry.date.isoformat(), entry.input_digest] for entry in ledger.dates]
     asked = job.day.isoformat() if job.day else "all"
-    parts = [inputs, stored.model_id, config_digest(job.config), asked]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    decisive = [inputs, model_id, config_digest(job.config), asked]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
 
 
 def _score_into(
-    job: Job, features: DataFrame, stored: StoredModel, run_id: str, staging: Path
+    job: Job, features: DataFrame, parts: ModelParts, run_id: str, staging: Path
 ) -> tuple[dict[date, DateCounts], pa.Schema]:
     """Score once into records, then take them apart into the published tables."""
     key = list(job.config.source.key) or ["row_hash"]
     identity = [*key, *job.config.source.keep]
     carried = [*_dates(job, features), *_identity(identity, features.schema)]
     every_row = job.config.output.scores
-    scored = score_table(job.spark, features, stored, carried, run_id=run_id, every_row=every_row)
+    scored = score_table(job.spark, features, parts, carried, run_id=run_id, every_row=every_row)
     scored.write.parquet(str(staging / "records"))
     records = job.spark.read.schema(scored.schema).parquet(str(staging / "records"))
     schema = write_anomalies(records, identity, staging / "anomalies")

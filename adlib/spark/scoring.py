@@ -21,7 +21,7 @@ from pyspark.sql import types as T
 from pyspark.sql.utils import is_remote
 
 from adlib.arrays import Floats, Ints
-from adlib.artifacts import StoredModel, unpack
+from adlib.artifacts import ModelParts, construct
 from adlib.explanations import MOST_REASONS, sentence_of
 from adlib.model import Model, ScoredBatch
 from adlib.outputs import ANOMALIES, SCHEMA_VERSION
@@ -80,24 +80,24 @@ def published_type(value: Column, found: T.DataType) -> tuple[Column, T.DataType
 def score_table(
     spark: SparkSession,
     table: DataFrame,
-    stored: StoredModel,
+    parts: ModelParts,
     carried: Sequence[Carried],
     *,
     run_id: str,
     every_row: bool,
 ) -> DataFrame:
     """Score a feature table into records; the carried columns hold `event_date` and `event_time`."""
-    packing = Packing.of(unpack(stored).encoder)
+    packing = Packing.of(construct(parts).encoder)
     schema = record_schema(carried)
     scoring = Scoring(
         packing,
         tuple(column.name for column in carried),
         arrow_schema(schema),
-        stored.model_id,
+        parts.model_id,
         run_id,
         every_row,
     )
-    load = ship(spark, stored)
+    load = ship(spark, parts)
     selected = table.select(
         *(column.expression.cast(column.type).alias(column.name) for column in carried),
         *packing.expressions(),
@@ -131,22 +131,22 @@ def arrow_schema(schema: T.StructType) -> pa.Schema:
     return to_arrow_schema(schema, timezone="UTC")
 
 
-def ship(spark: SparkSession, stored: StoredModel) -> Callable[[], StoredModel]:
+def ship(spark: SparkSession, parts: ModelParts) -> Callable[[], ModelParts]:
     """Broadcast a model; where there is no broadcast (Spark Connect) the closure carries it."""
     if is_remote():
-        return lambda: stored
-    broadcast = spark.sparkContext.broadcast((stored.document, stored.tensors))
-    return lambda: StoredModel(*broadcast.value)
+        return lambda: parts
+    broadcast = spark.sparkContext.broadcast((dict(parts.document), dict(parts.tensors)))
+    return lambda: ModelParts(*broadcast.value)
 
 
 _LOADED: dict[str, Model] = {}
 
 
-def worker_model(model_id: str, load: Callable[[], StoredModel]) -> Model:
+def worker_model(model_id: str, load: Callable[[], ModelParts]) -> Model:
     """Return this worker's model, built when it is first asked for."""
     if model_id not in _LOADED:
         _LOADED.clear()
-        _LOADED[model_id] = unpack(load())
+        _LOADED[model_id] = construct(load())
     return _LOADED[model_id]
 
 
