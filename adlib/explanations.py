@@ -10,10 +10,12 @@ from adlib.arrays import Columns, FeatureMatrix, Floats, NumberColumn
 from adlib.detectors import Detector
 from adlib.encoding import ColumnEncoding, Encoder, Kind
 from adlib.encoding.columns import NOTHING
-from adlib.encoding.wording import number_text
+from adlib.encoding.wording import duration_text, number_text
 
 MOST_REASONS = 3
 _SHARE_DIGITS = 6
+_TELLING_SHARE = 0.05
+"""What adds less to the score is no part of the sentence."""
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,17 @@ def _window_finding(
     if feature.take == "ratio" and value != 0.0 and has_number and feature.source in encoder.names:
         return _ratio_finding(encoding, encoder, columns, row, value)
     usual_value = encoding.expected_number(expected)
-    actual, usual = number_text(value, integral=False), number_text(usual_value, integral=False)
+    actual, usual = _said(value, feature.take), _said(usual_value, feature.take)
     what = f"{feature.take} over {feature.over}"
     if feature.source != feature.entity:
         what = f"{what} of {feature.source}"
     sentence = f"{what} for this {feature.entity} is {actual} where about {usual} is usual"
     return Finding(actual, usual, _direction(value, usual_value), sentence)
+
+
+def _said(value: float, take: str | None) -> str:
+    """Print what a window took of the past."""
+    return duration_text(value) if take == "gap" else number_text(value, integral=False)
 
 
 def _ratio_finding(
@@ -176,8 +183,8 @@ def _direction(actual: float, expected: float) -> str:
 
 
 def sentence_of(reasons: tuple[Reason, ...]) -> str:
-    """Join the reasons into one sentence for a person."""
+    """Join the reasons that matter into one sentence for a person."""
     if not reasons:
         return "No single column stands out."
-    joined = "; ".join(reason.sentence for reason in reasons)
-    return f"{joined}."
+    telling = [reason.sentence for reason in reasons if reason.share >= _TELLING_SHARE]
+    return f"{'; '.join(telling or [reasons[0].sentence])}."

@@ -12,7 +12,7 @@ from adlib.config import Config, config_digest
 from adlib.detectors import DetectorSettings, settings_from_plain
 from adlib.encoding import Candidate, EncodingSettings, Feature, Kind
 from adlib.registry import Registry
-from adlib.spark.preprocessing import Preparation
+from adlib.spark.planning import Preparation
 from adlib.spark.sampling import Sample, SampleRequest
 from adlib.spark.tables import Source
 from adlib.spark.training import Training

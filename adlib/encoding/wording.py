@@ -25,14 +25,26 @@ def exact_text(feature: Feature, value: float) -> str | None:
 
 
 _LARGEST_WHOLE = 1e15
-"""A whole number from here on is printed as 1e+15: nobody reads more digits."""
+"""A number from here on is printed as 1e+15: nobody reads more digits."""
+_FOUR_DIGITS = 1e4
 
 
 def number_text(value: float, *, integral: bool) -> str:
     """Print a number that a model expects: whole, or with four significant digits."""
-    if integral and abs(value) < _LARGEST_WHOLE:
+    if abs(value) >= _LARGEST_WHOLE or not np.isfinite(value):
+        return f"{value:.4g}"
+    if integral:
         return str(round(value))
-    return f"{value:.4g}"
+    short = f"{value:.4g}"
+    return str(round(float(short))) if abs(value) >= _FOUR_DIGITS else short
+
+
+def duration_text(seconds: float) -> str:
+    """Print a time span in the largest unit that it fills."""
+    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if abs(seconds) >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} seconds"
 
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -8,8 +8,7 @@ from the features. What the ledger says was written is counted in the files.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
@@ -17,7 +16,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from adlib.errors import ConfigError, InputError
+from adlib.errors import InputError
 from adlib.spark.ledger import (
     DATE,
     EVENT,
@@ -35,36 +34,16 @@ from adlib.spark.ledger import (
     write_ledger,
     write_parquet,
 )
+from adlib.spark.planning import Plan, Preparation, make_plan
 from adlib.spark.tables import (
     MALFORMED,
     as_json,
     column,
     content_digest,
     is_missing,
-    typed,
-    typed_kind,
 )
-from adlib.spark.windows import WindowSpec, add_windows, longest, window_columns
+from adlib.spark.windows import add_windows, longest, window_columns
 
-OURS = ("dt", "row_hash", "short_history")
-"""Columns of the feature table that are not the source's."""
-
-_DECLARED = {
-    "numeric": "number",
-    "categorical": "text",
-    "boolean": "boolean",
-    "timestamp": "timestamp",
-    "text": "text",
-    "vector": "vector",
-}
-_ACCEPTED: Mapping[str, frozenset[str]] = {
-    "number": frozenset({"number", "text", "boolean"}),
-    "boolean": frozenset({"number", "text", "boolean"}),
-    "text": frozenset({"number", "text", "boolean", "timestamp"}),
-    "timestamp": frozenset({"timestamp", "text"}),
-    "vector": frozenset({"vector"}),
-}
-_MEASURABLE = ("number", "boolean")
 _REJECTIONS = {
     "number": "not_a_number",
     "boolean": "not_a_boolean",
@@ -74,54 +53,6 @@ _REJECTIONS = {
 _PROBLEM = "adlib problem"
 _RAW_ROW = "adlib raw row"
 _COPY = "adlib copy"
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """How a raw table becomes a feature table."""
-
-    key: tuple[str, ...]
-    event_time: str | None
-    timezone: str
-    entity: str | None
-    label: str | None
-    exclude: tuple[str, ...]
-    carried: tuple[str, ...]
-    """Kept for the outputs: no features by themselves."""
-    declared: Mapping[str, str] | None
-    """Column to numeric, categorical, boolean, timestamp, text or vector; None: as found."""
-    windows: tuple[WindowSpec, ...]
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """The columns that something is done with, each once."""
-        single = [name for name in (self.event_time, self.entity, self.label) if name]
-        of_windows = [name for spec in self.windows for name in (spec.by, spec.of) if name]
-        named = [*self.key, *single, *self.carried, *(self.declared or ()), *of_windows]
-        return tuple(dict.fromkeys(named))
-
-
-@dataclass(frozen=True)
-class _Typed:
-    """A column of the source and what it becomes."""
-
-    name: str
-    data_type: T.DataType
-    kind: str
-    declared: bool
-    stored: bool
-    calendar: bool
-    value: Column
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What becomes of each column."""
-
-    preparation: Preparation
-    columns: tuple[_Typed, ...]
-    left_out: Mapping[str, str]
-    calendar: Mapping[str, Column]
 
 
 def preprocess(
@@ -140,7 +71,7 @@ def preprocess(
         BusyError: another run is preparing the same.
         AdlibError: rows read and rows written differ; nothing was replaced.
     """
-    plan = _plan(raw.schema, preparation)
+    plan = make_plan(raw.schema, preparation)
     day = date if preparation.event_time else None
     window = longest(preparation.windows)
     scope = scope_of(date or run_date, day, preparation.timezone, window)
@@ -177,161 +108,7 @@ def read_features(spark: SparkSession, work: Path) -> DataFrame:
         ) from error
 
 
-def _plan(schema: T.StructType, preparation: Preparation) -> _Plan:
-    """Decide what becomes of each column of the source."""
-    fields = [field for field in schema.fields if field.name != MALFORMED]
-    _check_names([field.name for field in fields], preparation)
-    columns, left_out = [], {}
-    for field in fields:
-        reason = _why_not(field, preparation)
-        if reason is None:
-            columns.append(_column_plan(field, preparation))
-        elif field.name not in preparation.exclude:
-            left_out[field.name] = reason
-    _check_types(schema, preparation)
-    calendar = _calendar(columns, preparation)
-    stored = {one.name for one in columns if one.stored}
-    hidden = {
-        name: f"the source has a column {name!r} of its own" for name in stored & set(calendar)
-    }
-    kept = {name: unit for name, unit in calendar.items() if name not in stored}
-    _check_windows(stored | set(kept), preparation)
-    return _Plan(preparation, tuple(columns), left_out | _calendar_left_out(hidden), kept)
-
-
-def _calendar_left_out(hidden: Mapping[str, str]) -> dict[str, str]:
-    """Name the calendar units that give way to columns of the source."""
-    return {f"{name} (calendar)": why for name, why in hidden.items()}
-
-
-def _check_names(found: Sequence[str], preparation: Preparation) -> None:
-    """Refuse columns that are not there, and uses that contradict each other."""
-    wanted = dict.fromkeys([*preparation.used, *preparation.exclude])
-    ours = [name for name in preparation.used if name in OURS]
-    if ours:
-        raise ConfigError(
-            f"{', '.join(ours)} is a name of ours in the feature table, so a column of the source "
-            "with it cannot be used. Rename it in the source, or do not configure it."
-        )
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise InputError.missing_columns(missing, found, "The source table")
-    if preparation.label in (preparation.declared or ()):
-        raise ConfigError(
-            f"The label {preparation.label!r} is listed under features: a model that learns "
-            "from it finds what was known already. Remove it there."
-        )
-    if preparation.windows and preparation.event_time is None:
-        raise ConfigError("windows need source.event_time, and none is given. Name it.")
-
-
-def _check_types(schema: T.StructType, preparation: Preparation) -> None:
-    """Refuse columns that are used and cannot be, all at once."""
-    flat = {*preparation.key, *preparation.carried, preparation.label, preparation.entity}
-    flat |= {spec.by for spec in preparation.windows}
-    measured = {spec.of for spec in preparation.windows}
-    problems = []
-    for name in preparation.used:
-        data_type = schema[name].dataType
-        kind = typed_kind(data_type)
-        declared = (preparation.declared or {}).get(name)
-        shown = f"{name!r} is {data_type.simpleString()}"
-        if kind is None or (kind == "vector" and name in flat):
-            problems.append(f"{shown}, which has no place in a flat table")
-        elif declared is not None and kind not in _ACCEPTED[_DECLARED[declared]]:
-            problems.append(f"{shown}, which cannot be read as {declared}")
-        elif name == preparation.event_time and kind not in _ACCEPTED["timestamp"]:
-            problems.append(f"{shown}, which cannot be read as an event time")
-        elif name in measured and (_DECLARED[declared] if declared else kind) not in _MEASURABLE:
-            problems.append(f"{shown}, which a window cannot measure")
-    if problems:
-        raise InputError(
-            f"Columns of the source are of types that cannot be used so: {'; '.join(problems)}. "
-            "Convert them in the source, or do not configure them."
-        )
-
-
-def _check_windows(names: set[str], preparation: Preparation) -> None:
-    """Refuse windows that are named like another column of the feature table."""
-    taken = [window.name for window in window_columns(preparation.windows) if window.name in names]
-    if taken:
-        raise InputError(
-            f"The source has columns named like windows: {', '.join(taken)}. Rename them, "
-            "add them to source.exclude, or remove those windows."
-        )
-
-
-def _why_not(field: T.StructField, preparation: Preparation) -> str | None:
-    """Say why a column is not read, or None where it is."""
-    if field.name in OURS:
-        return f"{field.name} is a name of ours"
-    if field.name in preparation.used:
-        return None
-    if field.name in preparation.exclude or preparation.declared is not None:
-        return "not asked for"
-    if typed_kind(field.dataType) is None:
-        return f"{field.dataType.simpleString()} has no place in a flat table"
-    return None
-
-
-def _column_plan(field: T.StructField, preparation: Preparation) -> _Typed:
-    """Decide what one column becomes."""
-    name = field.name
-    declared = (preparation.declared or {}).get(name)
-    kind = _DECLARED[declared] if declared else str(typed_kind(field.dataType))
-    kept = {*preparation.key, *preparation.carried, preparation.label, preparation.event_time}
-    feature = preparation.declared is None or declared is not None
-    excluded = name in preparation.exclude
-    own = {*preparation.key, *preparation.carried, preparation.label}
-    timed = kind == "timestamp" or name == preparation.event_time
-    return _Typed(
-        name,
-        field.dataType,
-        kind,
-        declared is not None,
-        stored=name in kept or (not excluded and (feature or name == preparation.entity)),
-        calendar=timed
-        and not excluded
-        and (
-            name == preparation.event_time
-            or (feature and (declared is not None or name not in own))
-        ),
-        value=_value(field, kind, preparation),
-    )
-
-
-def _value(field: T.StructField, kind: str, preparation: Preparation) -> Column:
-    """Return a column's value in the feature table."""
-    if field.name == preparation.event_time:
-        return column(EVENT)
-    if field.name not in preparation.key:
-        return typed(field.name, field.dataType, kind, preparation.timezone)
-    whole = isinstance(field.dataType, T.IntegralType | T.BooleanType | T.FloatType | T.DoubleType)
-    if whole or typed_kind(field.dataType) == "timestamp":
-        return typed(
-            field.name, field.dataType, str(typed_kind(field.dataType)), preparation.timezone
-        )
-    return column(field.name).cast(T.StringType())
-
-
-def _calendar(columns: Sequence[_Typed], preparation: Preparation) -> dict[str, Column]:
-    """Return the hour and the weekday of each timestamp, the weekday alone of a date."""
-    units = {}
-    for one in columns:
-        if not one.calendar:
-            continue
-        local = F.from_utc_timestamp(column(one.name), preparation.timezone)
-        if isinstance(one.data_type, T.DateType):
-            day = local if one.name == preparation.event_time else column(one.name)
-            units[f"{one.name}_weekday"] = F.weekday(day).cast(T.DoubleType())
-            continue
-        minutes = F.minute(local) + F.second(local) / F.lit(60.0)
-        units[f"{one.name}_hour"] = F.hour(local) + minutes / F.lit(60.0)
-        units[f"{one.name}_weekday"] = F.weekday(local).cast(T.DoubleType())
-    return units
-
-
-def _prepared(timed: DataFrame, plan: _Plan, scope: Scope, *, with_raw: bool) -> DataFrame:
+def _prepared(timed: DataFrame, plan: Plan, scope: Scope, *, with_raw: bool) -> DataFrame:
     """Return the rows with typed columns, their hash, their problem and the date they count for."""
     raw_names = [name for name in timed.columns if name not in (EVENT, DATE, MALFORMED)]
     schema = T.StructType([field for field in timed.schema.fields if field.name in raw_names])
@@ -364,7 +141,7 @@ def _raw_row(timed: DataFrame, names: Sequence[str]) -> Column:
     return whole.alias(_RAW_ROW)
 
 
-def _problem(timed: DataFrame, plan: _Plan) -> Column:
+def _problem(timed: DataFrame, plan: Plan) -> Column:
     """Return the first problem of a row and its column, null where it has none."""
     found: list[tuple[Column, str, str | None]] = []
     if MALFORMED in timed.columns:
@@ -409,7 +186,7 @@ def _is_day(day: dt.date) -> Column:
     return column(DATE) == F.lit(day)
 
 
-def _features(timed: DataFrame, plan: _Plan, scope: Scope, survey: Survey) -> DataFrame:
+def _features(timed: DataFrame, plan: Plan, scope: Scope, survey: Survey) -> DataFrame:
     """Return the feature table."""
     preparation = plan.preparation
     rows = _in_scope(_prepared(timed, plan, scope, with_raw=False), scope)
@@ -438,7 +215,7 @@ def _short_history(scope: Scope, survey: Survey) -> Column:
     return F.unix_micros(column(EVENT)) < F.lit(survey.first_micros + scope.history)
 
 
-def _quarantine(timed: DataFrame, plan: _Plan, scope: Scope) -> DataFrame:
+def _quarantine(timed: DataFrame, plan: Plan, scope: Scope) -> DataFrame:
     """Return the rows that are no features, as they were read, with their problems."""
     rows = _prepared(timed, plan, scope, with_raw=True)
     rejected = rows.where(column(_PROBLEM).isNotNull())

@@ -86,7 +86,7 @@ def score_table(
     run_id: str,
     every_row: bool,
 ) -> DataFrame:
-    """Score a feature table into records; the carried columns hold `event_date` and `event_time`."""
+    """Score a feature table into records; `event_date` and `event_time` are among the carried."""
     packing = Packing.of(construct(parts).encoder)
     schema = record_schema(carried)
     scoring = Scoring(

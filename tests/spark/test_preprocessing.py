@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from adlib.errors import BusyError, ConfigError, InputError
 from adlib.spark.ledger import read_ledger, staging
-from adlib.spark.preprocessing import Preparation, preprocess, read_features
+from adlib.spark.planning import Preparation
+from adlib.spark.preprocessing import preprocess, read_features
 from adlib.spark.tables import Source, column, read_source
 from adlib.spark.windows import WindowSpec
 
