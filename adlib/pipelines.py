@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -29,12 +28,21 @@ from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
 from adlib.spark.ledger import Ledger, read_ledger
 from adlib.spark.preprocessing import preprocess as prepare_table
-from adlib.spark.preprocessing import read_features
-from adlib.spark.records import DateCounts, count_records, write_anomalies, write_scores
+from adlib.spark.preprocessing import read_features, read_quarantine
+from adlib.spark.records import (
+    DateCounts,
+    anomaly_names,
+    count_records,
+    settle,
+    write_anomalies,
+    write_quarantine,
+    write_scores,
+)
 from adlib.spark.sampling import plan_sample
 from adlib.spark.scoring import Carried, published_type, score_table
 from adlib.spark.tables import column, read_source
 from adlib.spark.training import train_on_driver, train_on_executor
+from adlib.spark.writing import arrow_schema
 from adlib.summary import NOTHING_TO_DO, Summary
 from adlib.wiring import (
     candidates_of,
@@ -150,14 +158,14 @@ def score(job: Job, model_id: str | None) -> None:
         return
     staging = _fresh_directory(job.work / "staging" / run_id)
     with job.summary.stage("score"):
-        counts, schema = _score_into(job, features, parts, run_id, staging)
-    check_counts(ledger, counts)
-    publication = Publication(job.config, model, parts.model_id, run_id, ledger, staging, schema)
+        records = _score_into(job, features, parts, run_id, staging)
+        publication = _take_apart(job, records, model, ledger, staging)
+    check_counts(publication)
     with job.summary.stage("publish"):
         for entry in ledger.dates:
-            publish(publication, entry, counts.get(entry.date, DateCounts()), job.summary)
+            publish(publication, entry, job.summary)
     shutil.rmtree(staging)
-    _note_scored(job, model, counts)
+    _note_scored(job, model, publication.counts)
 
 
 def evaluate(job: Job, model_id: str | None) -> None:
@@ -171,7 +179,7 @@ def evaluate(job: Job, model_id: str | None) -> None:
         job.summary.add(measured_from=until.isoformat())
     with job.summary.stage("evaluate"):
         rows = features.count()
-        carried = [*_dates(job, features), *_judged(job, features)]
+        carried = [*_dates(job), *_judged(job, features)]
         records = score_table(
             job.spark, features, parts, carried, run_id="evaluate", every_row=True
         )
@@ -254,22 +262,51 @@ def _run_id(job: Job, ledger: Ledger, model_id: str) -> str:
 
 def _score_into(
     job: Job, features: DataFrame, parts: ModelParts, run_id: str, staging: Path
-) -> tuple[dict[date, DateCounts], pa.Schema]:
-    """Score once into records, then take them apart into the published tables."""
-    key = list(job.config.source.key) or ["row_hash"]
-    identity = [*key, *job.config.source.keep]
-    carried = [*_dates(job, features), *_identity(identity, features.schema)]
+) -> DataFrame:
+    """Score every row once; return the records, read back from where they were written."""
+    identity = [*_key(job), *job.config.source.keep]
+    carried = [*_dates(job), *_identity(identity, features.schema)]
     every_row = job.config.output.scores
     scored = score_table(job.spark, features, parts, carried, run_id=run_id, every_row=every_row)
-    scored.write.parquet(str(staging / "records"))
-    records = job.spark.read.schema(scored.schema).parquet(str(staging / "records"))
-    schema = write_anomalies(records, identity, staging / "anomalies")
-    if every_row:
-        write_scores(records, key, staging / "scores")
-    return count_records(records), schema
+    return settle(job.spark, scored, staging / "records")
 
 
-def _dates(job: Job, features: DataFrame) -> list[Carried]:
+def _take_apart(
+    job: Job, records: DataFrame, model: Model, ledger: Ledger, staging: Path
+) -> Publication:
+    """Write the files of each date and count what is in them."""
+    key = _key(job)
+    identity = [*key, *job.config.source.keep]
+    rows = records.select(*map(column, anomaly_names(identity)))
+    files = {
+        "anomalies": write_anomalies(records, identity, staging / "anomalies"),
+        "scores": {},
+        "quarantine": {},
+    }
+    if job.config.output.scores:
+        files["scores"] = write_scores(records, key, staging / "scores")
+    if any(entry.quarantined for entry in ledger.dates):
+        quarantine = read_quarantine(job.spark, job.work, [entry.date for entry in ledger.dates])
+        files["quarantine"] = write_quarantine(quarantine, staging / "quarantine")
+    return Publication(
+        config=job.config,
+        model=model,
+        model_id=str(job.summary.figures["model"]),
+        run_id=str(job.summary.figures["run_id"]),
+        ledger=ledger,
+        counts=count_records(records),
+        files=files,
+        anomalies_schema=arrow_schema(rows.schema),
+        staging=staging,
+    )
+
+
+def _key(job: Job) -> list[str]:
+    """Return what identifies a row."""
+    return list(job.config.source.key) or ["row_hash"]
+
+
+def _dates(job: Job) -> list[Carried]:
     """Return the date and the time that a row carries."""
     if not job.dated:
         day = _ledger(job).dates[0].date

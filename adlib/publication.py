@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError
 from adlib.model import Model
 from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
-from adlib.publishing import StagedDate, date_directory, publish_date
+from adlib.publishing import StagedDate, publish_date
 from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
 from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.records import DateCounts
+from adlib.spark.writing import WrittenFile, write_empty
 from adlib.summary import Summary
 
 
@@ -31,82 +30,76 @@ class Publication:
     model_id: str
     run_id: str
     ledger: Ledger
+    counts: Mapping[date, DateCounts]
+    files: Mapping[str, Mapping[date, WrittenFile]]
+    """Of `anomalies`, `scores` and `quarantine`: the finished file of each date that has rows."""
+    anomalies_schema: pa.Schema
+    """For a date that has none."""
     staging: Path
-    """Holds `anomalies` and, where asked for, `scores`, by date."""
-    schema: pa.Schema
-    """Of the anomalies: for a date that has none."""
-
-    @property
-    def work(self) -> Path:
-        """Where the feature table and the quarantine are."""
-        return self.config.work.path.resolve()
 
     @property
     def output(self) -> Path:
         """Where the published tables are."""
         return self.config.output.path.resolve()
 
+    def counts_of(self, day: date) -> DateCounts:
+        """Return what was scored of a date."""
+        return self.counts.get(day, DateCounts())
 
-def check_counts(ledger: Ledger, counts: Mapping[date, DateCounts]) -> None:
-    """Hold what was scored against what preprocess counted.
+
+def check_counts(publication: Publication) -> None:
+    """Hold what was scored and written against what preprocess counted.
 
     Raises:
         AdlibError: if a row was lost or came twice.
     """
-    for entry in ledger.dates:
-        scored = counts[entry.date].rows_scored if entry.date in counts else 0
-        if scored != entry.features:
+    for entry in publication.ledger.dates:
+        counts = publication.counts_of(entry.date)
+        expected = {
+            "scored": (entry.features, counts.rows_scored),
+            "anomalies": (counts.rows_flagged, _rows(publication, "anomalies", entry.date)),
+            "quarantine": (
+                sum(entry.quarantined.values()),
+                _rows(publication, "quarantine", entry.date),
+            ),
+        }
+        if publication.config.output.scores:
+            scores = _rows(publication, "scores", entry.date)
+            expected["scores"] = (counts.rows_scored, scores)
+        wrong = [
+            f"{what}: {wanted} rows expected, {found} found"
+            for what, (wanted, found) in expected.items()
+            if wanted != found
+        ]
+        if wrong:
             message = (
-                f"On {entry.date} the feature table held {entry.features} rows after preprocess "
-                f"and {scored} were scored. Nothing was published; run `adlib preprocess` again."
+                f"The rows of {entry.date} do not add up ({'; '.join(wrong)}). Nothing was "
+                "published; run `adlib preprocess` again, and then `adlib score`."
             )
             raise AdlibError(message)
 
 
-def publish(
-    publication: Publication, entry: DateLedger, counts: DateCounts, summary: Summary
-) -> None:
+def _rows(publication: Publication, table: str, day: date) -> int:
+    file = publication.files[table].get(day)
+    return 0 if file is None else file.rows
+
+
+def publish(publication: Publication, entry: DateLedger, summary: Summary) -> None:
     """Publish the tables of one date, then the record that they belong together."""
-    anomalies = _anomalies(publication, entry.date)
-    tables = {
-        "anomalies": anomalies,
-        "scores": _parts(publication.staging / "scores" / date_directory(entry.date)),
-        "quarantine": _quarantine(publication, entry.date),
-        "daily_summary": [_daily_summary(publication, entry.date, counts)],
+    staged: dict[str, list[Path]] = {
+        table: [files[entry.date].path] if entry.date in files else []
+        for table, files in publication.files.items()
     }
-    names = publish_date(publication.output, StagedDate(entry.date, tables), publication.staging)
-    record = _record(publication, entry, counts, summary, names["anomalies"][0])
+    if not staged["anomalies"]:
+        staged["anomalies"] = [write_empty(publication.anomalies_schema, publication.staging)]
+    staged["daily_summary"] = [_daily_summary(publication, entry.date)]
+    names = publish_date(publication.output, StagedDate(entry.date, staged), publication.staging)
+    record = _record(publication, entry, summary, names["anomalies"][0])
     write_record(publication.output, record, publication.staging / "record")
 
 
-def _parts(directory: Path) -> list[Path]:
-    """Return the Parquet files that Spark left in a directory, none where it left none."""
-    return sorted(directory.glob("part-*.parquet"))
-
-
-def _anomalies(publication: Publication, day: date) -> list[Path]:
-    """Return the date's one file; a date without anomalies gets a file without rows."""
-    directory = publication.staging / "anomalies" / date_directory(day)
-    parts = _parts(directory)
-    if parts:
-        return parts
-    directory.mkdir(parents=True, exist_ok=True)
-    empty = directory / "part-empty.parquet"
-    pq.write_table(publication.schema.empty_table(), empty, compression="zstd")
-    return [empty]
-
-
-def _quarantine(publication: Publication, day: date) -> list[Path]:
-    """Copy the date's quarantine, which stays under the work path for a rerun."""
-    copies = publication.staging / "quarantine" / date_directory(day)
-    copies.mkdir(parents=True, exist_ok=True)
-    return [
-        Path(shutil.copy2(part, copies / part.name))
-        for part in _parts(publication.work / "quarantine" / date_directory(day))
-    ]
-
-
-def _daily_summary(publication: Publication, day: date, counts: DateCounts) -> Path:
+def _daily_summary(publication: Publication, day: date) -> Path:
+    counts = publication.counts_of(day)
     row = {
         "event_date": day,
         "run_id": publication.run_id,
@@ -123,13 +116,9 @@ def _daily_summary(publication: Publication, day: date, counts: DateCounts) -> P
 
 
 def _record(
-    publication: Publication,
-    entry: DateLedger,
-    counts: DateCounts,
-    summary: Summary,
-    anomalies_file: str,
+    publication: Publication, entry: DateLedger, summary: Summary, anomalies_file: str
 ) -> RunRecord:
-    model = publication.model
+    model, counts = publication.model, publication.counts_of(entry.date)
     return RunRecord(
         event_date=entry.date,
         run_id=publication.run_id,

@@ -108,6 +108,12 @@ def read_features(spark: SparkSession, work: Path) -> DataFrame:
         ) from error
 
 
+def read_quarantine(spark: SparkSession, work: Path, days: Sequence[dt.date]) -> DataFrame:
+    """Open the quarantined rows of these dates."""
+    table = spark.read.parquet(pattern(work / "quarantine"))
+    return table.where(column("event_date").isin(*days))
+
+
 def _prepared(timed: DataFrame, plan: Plan, scope: Scope, *, with_raw: bool) -> DataFrame:
     """Return the rows with typed columns, their hash, their problem and the date they count for."""
     raw_names = [name for name in timed.columns if name not in (EVENT, DATE, MALFORMED)]

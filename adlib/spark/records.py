@@ -9,12 +9,11 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
-from adlib.outputs import ANOMALIES, SCORES
+from adlib.outputs import ANOMALIES, QUARANTINE, SCORES
+from adlib.spark.ledger import pattern, write_parquet
 from adlib.spark.scoring import (
     ANOMALY,
     BINS,
@@ -22,13 +21,11 @@ from adlib.spark.scoring import (
     RECORD,
     ROW,
     TALLY,
-    arrow_schema,
     score_of_bin,
 )
 from adlib.spark.tables import column
+from adlib.spark.writing import WrittenFile, write_by_date
 from adlib.thresholds import SEVERITIES
-
-_DT = "dt"
 
 
 @dataclass(frozen=True)
@@ -46,35 +43,48 @@ class DateCounts:
         return sum(self.severities.values())
 
 
-def write_anomalies(records: DataFrame, identity: Sequence[str], directory: Path) -> pa.Schema:
-    """Write the flagged rows, one file a date, ordered by score and then by what identifies a row.
+def settle(spark: SparkSession, records: DataFrame, directory: Path) -> DataFrame:
+    """Score: write the records once, and return them as they were written."""
+    write_parquet(records, directory, dated=False)
+    return spark.read.schema(records.schema).parquet(pattern(directory))
 
-    `identity` names the key, or `row_hash`, and the kept columns. Returns the schema of the files.
+
+def write_anomalies(
+    records: DataFrame, identity: Sequence[str], directory: Path
+) -> dict[date, WrittenFile]:
+    """Write the flagged rows, ordered by score and then by what identifies a row.
+
+    `identity` names the key, or `row_hash`, and the kept columns.
     """
     flagged = records.where(F.col(RECORD) == ANOMALY)
-    named = [*identity, *(entry.name for entry in ANOMALIES)]
-    _write_by_date(flagged, named, identity, directory)
-    written = T.StructType([records.schema[name] for name in named])
-    return arrow_schema(written)
+    return _write(flagged, anomaly_names(identity), identity, directory)
 
 
-def write_scores(records: DataFrame, key: Sequence[str], directory: Path) -> None:
-    """Write every row's score, one file a date, in the order of the key."""
+def anomaly_names(identity: Sequence[str]) -> list[str]:
+    """Return the columns of the anomalies, in order."""
+    return [*identity, *(entry.name for entry in ANOMALIES)]
+
+
+def write_scores(
+    records: DataFrame, key: Sequence[str], directory: Path
+) -> dict[date, WrittenFile]:
+    """Write every row's score, ordered like the anomalies."""
     rows = records.where(F.col(RECORD).isin(ROW, ANOMALY))
-    _write_by_date(rows, [*key, *(entry.name for entry in SCORES)], key, directory)
+    return _write(rows, [*key, *(entry.name for entry in SCORES)], key, directory)
 
 
-def _write_by_date(
+def _write(
     rows: DataFrame, named: Sequence[str], identity: Sequence[str], directory: Path
-) -> None:
+) -> dict[date, WrittenFile]:
     order = [F.col("anomaly_score").desc(), *(column(name).asc() for name in identity)]
-    (
-        rows.select(*(column(name) for name in named), F.col("event_date").alias(_DT))
-        .repartition(_DT)
-        .sortWithinPartitions(_DT, *order)
-        .write.partitionBy(_DT)
-        .parquet(str(directory))
-    )
+    return write_by_date(rows.select(*(column(name) for name in named)), order, directory)
+
+
+def write_quarantine(quarantine: DataFrame, directory: Path) -> dict[date, WrittenFile]:
+    """Write the quarantined rows, in an order of their own content."""
+    named = [entry.name for entry in QUARANTINE]
+    order = [column(name).asc() for name in named]
+    return write_by_date(quarantine.select(*named), order, directory)
 
 
 def count_records(records: DataFrame) -> dict[date, DateCounts]:

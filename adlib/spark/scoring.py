@@ -26,6 +26,7 @@ from adlib.explanations import MOST_REASONS, sentence_of
 from adlib.model import Model, ScoredBatch
 from adlib.outputs import ANOMALIES, SCHEMA_VERSION
 from adlib.spark.columns import Packing
+from adlib.spark.writing import arrow_schema
 
 RECORD = "adlib record"
 TALLY, ROW, ANOMALY = 0, 1, 2
@@ -122,13 +123,6 @@ def record_schema(carried: Sequence[Carried]) -> T.StructType:
             T.StructField(COUNTS, T.ArrayType(T.LongType())),
         ]
     )
-
-
-def arrow_schema(schema: T.StructType) -> pa.Schema:
-    """Return the Arrow schema of a Spark schema, times in UTC."""
-    from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415 - heavy, driver only
-
-    return to_arrow_schema(schema, timezone="UTC")
 
 
 def ship(spark: SparkSession, parts: ModelParts) -> Callable[[], ModelParts]:

@@ -19,7 +19,7 @@ ROWS_A_DAY = 400
 
 
 def payments(rows: int = DAYS * ROWS_A_DAY, seed: int = 1) -> pa.Table:
-    """Make payments over some days; one in a hundred is a hundred times too large."""
+    """Make payments over some days; one in a hundred has a fee fifty times what it should be."""
     rng = np.random.default_rng(seed)
     planted = np.arange(rows) % 100 == 50
     start = datetime(2026, 3, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def payments(rows: int = DAYS * ROWS_A_DAY, seed: int = 1) -> pa.Table:
             "id": np.arange(rows),
             "at": [start + timedelta(seconds=float(second)) for second in seconds],
             "customer": [f"c{number}" for number in rng.integers(0, 20, rows)],
-            "amount": np.where(planted, amounts * 100.0, amounts),
+            "amount": amounts,
             "fee": np.where(planted, amounts, amounts * 0.02 + rng.normal(0.0, 0.01, rows)),
             "method": rng.choice(["card", "cash", "wire"], rows, p=[0.7, 0.2, 0.1]),
             "fraud": planted.astype(np.int64),
