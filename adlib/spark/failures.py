@@ -48,7 +48,7 @@ def translated(error: BaseException) -> AdlibError | None:
     for sign in _INFRASTRUCTURE:
         if sign in text:
             message = (
-        message = f"The file {file} cannot be read: damaged or cut short. Restore or remove it."
+                f"Spark failed for want of resources ({sign}). Run it again; if it goes on, "
                 "give the job more memory or disk."
             )
             return TransientError(message)
