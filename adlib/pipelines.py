@@ -135,7 +135,7 @@ def train(job: Job, *, promote: bool) -> str:
         if job.config.train.on == "executor":
             stored = train_on_executor(sample, training)
         else:
-            stored = train_on_driver(sample, training, _log_epoch)
+            stored = train_on_driver(sample, training, _log_step)
     registry = registry_of(job.config)
     registry.add(stored)
     if promote:
@@ -187,9 +187,9 @@ def evaluate(job: Job, model_id: str | None) -> None:
     job.summary.add(model=parts.model_id, metrics=figures)
 
 
-def _log_epoch(epoch: int, epochs: int, loss: float) -> None:
+def _log_step(step: int, steps: int, loss: float) -> None:
     """Say how far the training is."""
-    _LOG.info("Epoch %d of at most %d: validation loss %.5f", epoch, epochs, loss)
+    _LOG.info("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
 
 
 def record_refusal(job: Job, error: AdlibError) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
+
+_LOG = logging.getLogger(__name__)
 
 DONE, NOTHING_TO_DO = "done", "already published"
 
@@ -28,6 +31,7 @@ class Summary:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage."""
+        _LOG.info("%s: %s ...", self.name, name)
         began = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - began, 3)

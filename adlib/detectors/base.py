@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from adlib.arrays import FeatureMatrix, Floats, Layout, Tensors
 
 Progress = Callable[[int, int, float], None]
-"""Called with the epoch, the number of epochs and the validation loss."""
+"""Called now and then with the step, the most steps there will be, and the validation loss."""
 
 
 @dataclass(frozen=True)

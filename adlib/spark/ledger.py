@@ -300,6 +300,9 @@ def _ledger_file(work: Path, day: date | None) -> Path:
 def staging(work: Path, day: date | None) -> Iterator[Path]:
     """Lend an empty directory to the one run that prepares this date, or the whole table.
 
+    Yields:
+        The directory; it goes when the run is done.
+
     Raises:
         BusyError: another run is preparing it.
     """

@@ -51,6 +51,8 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 """What is set on every session, new or found."""
 
+_LOG_SETTINGS = Path(__file__).with_name("log4j2.properties").resolve()
+
 EMBEDDED: Mapping[str, str] = MappingProxyType(
     {
         "spark.master": "local[*]",
@@ -60,6 +62,7 @@ EMBEDDED: Mapping[str, str] = MappingProxyType(
         "spark.driver.host": "127.0.0.1",
         # The driver is the only executor; the default of 1 GB is short for its sorts.
         "spark.driver.memory": "2g",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
     }
 )
 """How Spark starts where nobody configured a master."""
@@ -90,7 +93,10 @@ def open_session(name: str) -> SparkSession:
 def _started(name: str) -> SparkSession:
     """Start Spark, embedded unless something names a master."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    settings = dict(_QUIET) if master_is_configured(os.environ) else {**_QUIET, **EMBEDDED}
+    settings = dict(_QUIET)
+    if not master_is_configured(os.environ):
+        settings |= EMBEDDED
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName(name)
     for key, value in settings.items():
         builder = builder.config(key, value)

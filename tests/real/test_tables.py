@@ -1,4 +1,4 @@
-"""The three configurations on their real tables, by their protocols; labels are read by evaluate alone."""
+"""The three configurations on their real tables, by their protocols."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def ran(spark, real_data, tmp_path_factory):  # noqa: ARG001 - one session for a
     return run
 
 
-def last_summary(capfd) -> dict:
+def last_summary(capfd):
     return json.loads(capfd.readouterr().out.splitlines()[-1])
 
 

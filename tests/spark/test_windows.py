@@ -187,3 +187,16 @@ def test_what_is_no_duration_is_refused_with_an_example(text):
 def test_a_window_that_makes_no_sense_is_refused(spec, said):
     with pytest.raises(ConfigError, match=said):
         window_columns((spec,))
+
+
+def test_an_entity_with_most_of_the_rows_does_not_break_it(spark):
+    rows = 60_000
+    crowded = spark.range(rows).select(
+        F.when(F.col("id") % 10 == 0, F.col("id").cast("string")).otherwise("crowd").alias("who"),
+        F.timestamp_seconds(F.col("id") * 30).alias("at"),
+        (F.col("id") % 7).cast("double").alias("amount"),
+    )
+    specs = (WindowSpec(by="who", over=("30d",), of="amount", take=("count", "mean", "std", "max")),)
+    counted = add_windows(crowded, "at", specs).where(F.col("who") == "crowd")
+    found = counted.select("at", F.col("amount_count_30d_by_who")).orderBy("at").toPandas()
+    assert found["amount_count_30d_by_who"].tolist() == list(range(rows * 9 // 10))

@@ -1,0 +1,60 @@
+"""What executors run needs NumPy, pandas and PyArrow: scoring in a process that lacks the rest."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+
+from adlib.artifacts import take_apart
+
+ABSENT = ["torch", "sklearn", "scipy", "safetensors", "pydantic", "typer", "rich", "yaml"]
+
+SCORE = """
+import json, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in %r:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import numpy as np
+import adlib.spark.scoring
+from adlib.arrays import NumberColumn, TextColumn, VectorColumn
+from adlib.artifacts import ModelParts, construct
+
+folder = sys.argv[1]
+tensors = dict(np.load(folder + "/tensors.npz"))
+columns = {}
+for name, (kind, parts) in json.load(open(folder + "/columns.json")).items():
+    arrays = [np.asarray(part, dtype=object if part and isinstance(part[0], str) else None)
+              for part in parts]
+    columns[name] = {"number": NumberColumn, "text": TextColumn, "vector": VectorColumn}[kind](*arrays)
+model = construct(ModelParts(json.load(open(folder + "/document.json")), tensors))
+scored = model.score(columns)
+print(json.dumps([scored.scores.tolist(), scored.flagged.rows.tolist()]))
+"""
+
+
+def as_plain(columns):
+    parts = {"number": ("values",), "text": ("codes", "values"), "vector": ("values",)}
+    plain = {}
+    for name, column in columns.items():
+        kind = type(column).__name__.removesuffix("Column").lower()
+        plain[name] = (kind, [getattr(column, part).tolist() for part in parts[kind]])
+    return plain
+
+
+def test_a_worker_without_pytorch_scores_what_the_driver_scores(tmp_path, model, stored, columns):
+    parts = take_apart(stored)
+    np.savez(tmp_path / "tensors.npz", **parts.tensors)
+    (tmp_path / "document.json").write_text(json.dumps(parts.document), "utf-8")
+    (tmp_path / "columns.json").write_text(json.dumps(as_plain(columns)), "utf-8")
+    command = [sys.executable, "-c", SCORE % ABSENT, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    scores, flagged = json.loads(ended.stdout)
+    expected = model.score(columns)
+    assert flagged == expected.flagged.rows.tolist()
+    np.testing.assert_allclose(scores, expected.scores, rtol=1e-6)
