@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.jobs.conftest import payments
 
 ROOT = Path(__file__).parents[2]

@@ -30,7 +30,8 @@ columns = {}
 for name, (kind, parts) in json.load(open(folder + "/columns.json")).items():
     arrays = [np.asarray(part, dtype=object if part and isinstance(part[0], str) else None)
               for part in parts]
-    columns[name] = {"number": NumberColumn, "text": TextColumn, "vector": VectorColumn}[kind](*arrays)
+    made = {"number": NumberColumn, "text": TextColumn, "vector": VectorColumn}[kind]
+    columns[name] = made(*arrays)
 model = construct(ModelParts(json.load(open(folder + "/document.json")), tensors))
 scored = model.score(columns)
 print(json.dumps([scored.scores.tolist(), scored.flagged.rows.tolist()]))

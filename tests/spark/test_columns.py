@@ -1,0 +1,59 @@
+"""Arrow to columns, packed or not."""
+
+import numpy as np
+import pyarrow as pa
+
+from adlib.spark.columns import (
+    NUMBERS,
+    TEXTS,
+    Packing,
+    common_length,
+    number_column,
+    text_column,
+    vector_column,
+)
+
+
+def test_nulls_become_nan_and_booleans_become_numbers():
+    np.testing.assert_array_equal(number_column(pa.array([1, None, 3])).values, [1.0, np.nan, 3.0])
+    booleans = number_column(pa.array([True, None, False]))
+    np.testing.assert_array_equal(booleans.values, [1.0, np.nan, 0.0])
+
+
+def test_float32_stays_float32():
+    assert number_column(pa.array([1.5], pa.float32())).values.dtype == np.float32
+
+
+def test_strings_become_codes_and_null_is_minus_one():
+    column = text_column(pa.array(["b", None, "a", "b"]))
+    assert [column.at(row) for row in range(4)] == ["b", None, "a", "b"]
+    assert column.codes[1] == -1
+
+
+def test_a_dictionary_is_taken_as_it_is():
+    column = text_column(pa.array(["b", None, "a"]).dictionary_encode())
+    assert [column.at(row) for row in range(3)] == ["b", None, "a"]
+
+
+def test_vectors_of_another_length_count_as_missing():
+    array = pa.array([[1.0, 2.0], None, [3.0], [4.0, None], [5.0, 6.0]])
+    assert common_length(array) == 2
+    expected = [[1.0, 2.0], [np.nan] * 2, [np.nan] * 2, [4.0, np.nan], [5.0, 6.0]]
+    np.testing.assert_array_equal(vector_column(array, 2).values, expected)
+
+
+def test_sliced_arrays_unpack_to_their_own_rows():
+    packing = Packing(("x", "y"), ("s", "t"), (("v", 2),))
+    batch = pa.record_batch(
+        {
+            NUMBERS: pa.array([[1.0, 2.0], [3.0, None], [5.0, 6.0]]),
+            TEXTS: pa.array([["a", "b"], [None, "c"], ["a", "d"]]),
+            "v": pa.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]),
+        }
+    ).slice(1)
+    columns = packing.unpack(batch)
+    np.testing.assert_array_equal(columns["x"].values, [3.0, 5.0])
+    np.testing.assert_array_equal(columns["y"].values, [np.nan, 6.0])
+    assert [columns["s"].at(row) for row in range(2)] == [None, "a"]
+    assert [columns["t"].at(row) for row in range(2)] == ["c", "d"]
+    np.testing.assert_array_equal(columns["v"].values, [[2.0, 2.0], [3.0, 3.0]])
