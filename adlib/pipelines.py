@@ -26,7 +26,7 @@ from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
-from adlib.spark.ledger import Ledger, read_ledger
+from adlib.spark.ledger import Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features, read_quarantine
 from adlib.spark.records import (
@@ -156,15 +156,8 @@ def score(job: Job, model_id: str | None) -> None:
     if all(published_run(job.output, entry.date) == run_id for entry in ledger.dates):
         job.summary.status = NOTHING_TO_DO
         return
-    staging = _fresh_directory(job.work / "staging" / run_id)
-    with job.summary.stage("score"):
-        records = _score_into(job, features, parts, run_id, staging)
-        publication = _take_apart(job, records, model, ledger, staging)
-    check_counts(publication)
-    with job.summary.stage("publish"):
-        for entry in ledger.dates:
-            publish(publication, entry, job.summary)
-    shutil.rmtree(staging)
+    with sole_run(job.work, "score", job.day if job.dated else None):
+        publication = _publish_all(job, features, parts, model, ledger)
     _note_scored(job, model, publication.counts)
 
 
@@ -206,6 +199,23 @@ def record_refusal(job: Job, error: AdlibError) -> None:
         config_digest=config_digest(job.config),
     )
     write_record(job.output, record, job.work / "staging" / "refused")
+
+
+def _publish_all(
+    job: Job, features: DataFrame, parts: ModelParts, model: Model, ledger: Ledger
+) -> Publication:
+    """Score, check that the counts add up, and publish date by date."""
+    run_id = str(job.summary.figures["run_id"])
+    staging = _fresh_directory(job.work / "staging" / run_id)
+    with job.summary.stage("score"):
+        records = _score_into(job, features, parts, run_id, staging)
+        publication = _take_apart(job, records, model, ledger, staging)
+    check_counts(publication)
+    with job.summary.stage("publish"):
+        for entry in ledger.dates:
+            publish(publication, entry, job.summary)
+    shutil.rmtree(staging)
+    return publication
 
 
 def _load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:

@@ -306,12 +306,8 @@ def staging(work: Path, day: date | None) -> Iterator[Path]:
     Raises:
         BusyError: another run is preparing it.
     """
-    name = "table" if day is None else f"dt={day.isoformat()}"
-    directory = work / "staging" / f"preprocess-{name}"
-    with ExitStack() as stack:
-        stack.enter_context(_locked(work, "table", shared=day is not None))
-        if day is not None:
-            stack.enter_context(_locked(work, name, shared=False))
+    directory = work / "staging" / f"preprocess-{_date_name(day)}"
+    with sole_run(work, "preprocess", day):
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         try:
@@ -321,15 +317,37 @@ def staging(work: Path, day: date | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(work: Path, name: str, *, shared: bool) -> Iterator[None]:
+def sole_run(work: Path, command: str, day: date | None) -> Iterator[None]:
+    """Be the only run of a command for this date; a run of the whole table excludes all dates.
+
+    Raises:
+        BusyError: another run is at it.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_locked(work, command, None, shared=day is not None))
+        if day is not None:
+            stack.enter_context(_locked(work, command, day, shared=False))
+        yield
+
+
+def _date_name(day: date | None) -> str:
+    return "table" if day is None else f"dt={day.isoformat()}"
+
+
+@contextmanager
+def _locked(work: Path, command: str, day: date | None, *, shared: bool) -> Iterator[None]:
     """Hold a lock that the system releases when the process ends, however it ends."""
     locks = work / "staging" / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with (locks / name).open("w", encoding="utf-8") as file:
+    with (locks / f"{command}-{_date_name(day)}").open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            message = f"Another run is preparing {name} under {work}. Wait for it, then run again."
+            what = "the whole table" if day is None else day.isoformat()
+            message = (
+                f"Another `adlib {command}` of {what} is running on {work}. Wait until it has "
+                "ended, then run this one again."
+            )
             raise BusyError(message) from error
         yield
 

@@ -11,7 +11,7 @@ from adlib.artifacts import take_apart
 ABSENT = ["torch", "sklearn", "scipy", "safetensors", "pydantic", "typer", "rich", "yaml"]
 
 SCORE = """
-import json, sys
+import json, pathlib, sys
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
@@ -25,7 +25,7 @@ from adlib.arrays import NumberColumn, TextColumn, VectorColumn
 from adlib.artifacts import ModelParts, construct
 
 folder = sys.argv[1]
-tensors = dict(np.load(folder + "/tensors.npz"))
+tensors = {file.stem: np.load(file) for file in pathlib.Path(folder).glob("*.npy")}
 columns = {}
 for name, (kind, parts) in json.load(open(folder + "/columns.json")).items():
     arrays = [np.asarray(part, dtype=object if part and isinstance(part[0], str) else None)
@@ -49,7 +49,8 @@ def as_plain(columns):
 
 def test_a_worker_without_pytorch_scores_what_the_driver_scores(tmp_path, model, stored, columns):
     parts = take_apart(stored)
-    np.savez(tmp_path / "tensors.npz", **parts.tensors)
+    for name, tensor in parts.tensors.items():
+        np.save(tmp_path / f"{name}.npy", tensor)
     (tmp_path / "document.json").write_text(json.dumps(parts.document), "utf-8")
     (tmp_path / "columns.json").write_text(json.dumps(as_plain(columns)), "utf-8")
     command = [sys.executable, "-c", SCORE % ABSENT, str(tmp_path)]
