@@ -20,7 +20,7 @@ from adlib.artifacts import document_of
 from adlib.config import Config, json_schema, load_config
 from adlib.doctor import examine
 from adlib.errors import AdlibError, ConfigError, InputError, ModelError, TransientError
-from adlib.pipelines import Job
+from adlib.job import Job
 from adlib.printing import print_checks, print_models, print_summary
 from adlib.spark.failures import translated
 from adlib.spark.session import open_session

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
 
+from adlib.artifacts import ModelParts
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError
+from adlib.job import Job, carried_dates
 from adlib.model import Model
 from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
 from adlib.publishing import StagedDate, publish_date
 from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
 from adlib.spark.ledger import DateLedger, Ledger
-from adlib.spark.records import DateCounts
-from adlib.spark.writing import WrittenFile, write_empty
+from adlib.spark.preprocessing import read_quarantine
+from adlib.spark.records import (
+    DateCounts,
+    anomaly_names,
+    count_records,
+    settle,
+    write_anomalies,
+    write_quarantine,
+    write_scores,
+)
+from adlib.spark.scoring import Carried, published_type, score_table
+from adlib.spark.tables import column
+from adlib.spark.writing import WrittenFile, arrow_schema, write_empty
 from adlib.summary import Summary
 
 
@@ -45,6 +61,23 @@ class Publication:
     def counts_of(self, day: date) -> DateCounts:
         """Return what was scored of a date."""
         return self.counts.get(day, DateCounts())
+
+
+def publish_scored(
+    job: Job, features: DataFrame, parts: ModelParts, model: Model, ledger: Ledger
+) -> Publication:
+    """Score, check that the counts add up, and publish date by date."""
+    run_id = str(job.summary.figures["run_id"])
+    staging = _fresh_directory(job.work / "staging" / run_id)
+    with job.summary.stage("score"):
+        records = _score_into(job, features, parts, run_id, staging)
+        publication = _take_apart(job, records, model, ledger, staging)
+    check_counts(publication)
+    with job.summary.stage("publish"):
+        for entry in ledger.dates:
+            publish(publication, entry, job.summary)
+    shutil.rmtree(staging)
+    return publication
 
 
 def check_counts(publication: Publication) -> None:
@@ -140,3 +173,62 @@ def _record(
         seconds_by_stage=summary.seconds,
         anomalies_file=anomalies_file,
     )
+
+
+def _score_into(
+    job: Job, features: DataFrame, parts: ModelParts, run_id: str, staging: Path
+) -> DataFrame:
+    """Score every row once; return the records, read back from where they were written."""
+    identity = [*_key(job), *job.config.source.keep]
+    carried = [*carried_dates(job), *_identity(identity, features.schema)]
+    every_row = job.config.output.scores
+    scored = score_table(job.spark, features, parts, carried, run_id=run_id, every_row=every_row)
+    return settle(job.spark, scored, staging / "records")
+
+
+def _take_apart(
+    job: Job, records: DataFrame, model: Model, ledger: Ledger, staging: Path
+) -> Publication:
+    """Write the files of each date and count what is in them."""
+    key = _key(job)
+    identity = [*key, *job.config.source.keep]
+    rows = records.select(*map(column, anomaly_names(identity)))
+    files = {
+        "anomalies": write_anomalies(records, identity, staging / "anomalies"),
+        "scores": {},
+        "quarantine": {},
+    }
+    if job.config.output.scores:
+        files["scores"] = write_scores(records, key, staging / "scores")
+    if any(entry.quarantined for entry in ledger.dates):
+        quarantine = read_quarantine(job.spark, job.work, [entry.date for entry in ledger.dates])
+        files["quarantine"] = write_quarantine(quarantine, staging / "quarantine")
+    return Publication(
+        config=job.config,
+        model=model,
+        model_id=str(job.summary.figures["model"]),
+        run_id=str(job.summary.figures["run_id"]),
+        ledger=ledger,
+        counts=count_records(records),
+        files=files,
+        anomalies_schema=arrow_schema(rows.schema),
+        staging=staging,
+    )
+
+
+def _identity(names: Sequence[str], schema: T.StructType) -> list[Carried]:
+    """Return key and kept columns in the types that the outputs allow."""
+    return [Carried(name, *published_type(column(name), schema[name].dataType)) for name in names]
+
+
+def _key(job: Job) -> list[str]:
+    """Return what identifies a row."""
+    return list(job.config.source.key) or ["row_hash"]
+
+
+def _fresh_directory(directory: Path) -> Path:
+    """Return an empty directory; what an earlier attempt left there goes."""
+    if directory.exists():
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True)
+    return directory

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from adlib.spark.ledger import sole_run
 from tests.jobs.conftest import payments
 
 NUMBERS = np.random.default_rng(5).normal(size=(400, 3))
@@ -109,6 +110,25 @@ def test_a_model_altered_by_one_byte_is_refused(workplace, last_words, name):
     assert workplace.call("score") == 4
     assert "refused" in last_words()
     assert not (workplace.root / "out" / "anomalies").exists()
+
+
+def test_a_date_that_somebody_else_is_scoring_is_left_to_them(workplace, last_words):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("train") == 0
+    with sole_run(workplace.root / "work", "score", None):
+        assert workplace.call("score", "--date", "2026-03-02") == 5
+        assert "Another `adlib score`" in last_words()
+    assert workplace.call("score", "--date", "2026-03-02") == 0
+
+
+def test_a_refusal_is_recorded(workplace):
+    without_windows(workplace)
+    workplace.write(plain_table(a=[1.0] * 50))
+    assert workplace.call("run") == 3
+    (run,) = workplace.table("runs").to_pylist()
+    assert run["status"] == "refused"
+    assert "constant" in run["message"]
 
 
 def test_one_row_is_too_few_to_learn_from(workplace, last_words):

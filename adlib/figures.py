@@ -1,0 +1,49 @@
+"""What a summary says of a ledger, a model and a scored table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from adlib.spark.ledger import Ledger
+from adlib.spark.records import DateCounts
+from adlib.thresholds import Threshold
+
+
+def figures_of_ledger(ledger: Ledger) -> dict[str, Any]:
+    """Return rows read and quarantined, over all dates."""
+    quarantined: dict[str, int] = {}
+    for entry in ledger.dates:
+        for problem, rows in entry.quarantined.items():
+            quarantined[problem] = quarantined.get(problem, 0) + rows
+    return {
+        "rows_read": sum(entry.rows_read for entry in ledger.dates),
+        "context_rows": ledger.context_rows,
+        "rows_quarantined": sum(quarantined.values()),
+        "quarantined_by_problem": quarantined,
+        "short_history_rows": sum(entry.short_history for entry in ledger.dates),
+    }
+
+
+def figures_of_model(document: Mapping[str, Any], *, promoted: bool) -> dict[str, Any]:
+    """Return what was trained, on how many rows."""
+    return {
+        "model": document["id"],
+        "promoted": promoted,
+        "training_rows": document["provenance"]["rows"],
+        "threshold": document["threshold"]["cut"],
+    }
+
+
+def figures_of_scores(counts: Mapping[date, DateCounts], threshold: Threshold) -> dict[str, Any]:
+    """Return rows scored and flagged, and the share asked for beside the share delivered."""
+    scored = sum(entry.rows_scored for entry in counts.values())
+    flagged = sum(entry.rows_flagged for entry in counts.values())
+    return {
+        "rows_scored": scored,
+        "rows_flagged": flagged,
+        "asked_fraction": threshold.asked_fraction,
+        "delivered_fraction": flagged / scored if scored else None,
+        "dates": len(counts),
+    }

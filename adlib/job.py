@@ -1,0 +1,108 @@
+"""One call of a command, and what it works on: feature table, ledger, model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from adlib.artifacts import ModelParts, construct, take_apart
+from adlib.config import Config, config_digest
+from adlib.errors import InputError
+from adlib.model import Model
+from adlib.spark.ledger import Ledger, read_ledger
+from adlib.spark.preprocessing import read_features
+from adlib.spark.scoring import Carried
+from adlib.spark.tables import column
+from adlib.summary import Summary
+from adlib.wiring import registry_of
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of a command: what to do, where, and for which date."""
+
+    config: Config
+    spark: SparkSession
+    summary: Summary
+    day: date | None = None
+
+    @property
+    def work(self) -> Path:
+        """Where the feature table is and what is staged."""
+        return self.config.work.path.resolve()
+
+    @property
+    def output(self) -> Path:
+        """Where the published tables are."""
+        return self.config.output.path.resolve()
+
+    @property
+    def dated(self) -> bool:
+        """Whether rows have dates of their own."""
+        return self.config.source.event_time is not None
+
+    @property
+    def run_date(self) -> date:
+        """The date of what has none: the one asked for, else today where dates begin."""
+        return self.day or datetime.now(ZoneInfo(self.config.source.timezone)).date()
+
+
+def load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:
+    """Return the model asked for, else the promoted one."""
+    parts = take_apart(registry_of(job.config).load(model_id))
+    return parts, construct(parts)
+
+
+def load_features(job: Job) -> DataFrame:
+    """Open the part of the feature table that the job is about."""
+    features = read_features(job.spark, job.work)
+    if job.dated and job.day is not None:
+        features = features.where(F.col("dt") == F.lit(job.day))
+    return features
+
+
+def load_ledger(job: Job) -> Ledger:
+    """Read what preprocess counted.
+
+    Raises:
+        InputError: if the feature table is of another date than the one asked for.
+    """
+    ledger = read_ledger(job.work, job.day if job.dated else None)
+    if not job.dated and job.day is not None and ledger.dates[0].date != job.day:
+        message = (
+            f"The feature table was made for {ledger.dates[0].date}, not for {job.day}. "
+            f"Run `adlib preprocess --date {job.day}` first."
+        )
+        raise InputError(message)
+    return ledger
+
+
+def run_id_of(job: Job, ledger: Ledger, model_id: str) -> str:
+    """Return the digest of input, model, configuration and date: the same work has the same id."""
+    inputs = [[entry.date.isoformat(), entry.input_digest] for entry in ledger.dates]
+    asked = job.day.isoformat() if job.day else "all"
+    decisive = [inputs, model_id, config_digest(job.config), asked]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+
+
+def carried_dates(job: Job) -> list[Carried]:
+    """Return the date and the time that a row carries."""
+    if not job.dated:
+        day = load_ledger(job).dates[0].date
+        return [
+            Carried("event_date", F.lit(day), T.DateType()),
+            Carried("event_time", F.lit(None), T.TimestampType()),
+        ]
+    time = column(str(job.config.source.event_time))
+    return [
+        Carried("event_date", F.col("dt"), T.DateType()),
+        Carried("event_time", time, T.TimestampType()),
+    ]
