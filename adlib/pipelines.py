@@ -114,8 +114,8 @@ def score(job: Job, model_id: str | None) -> None:
         job.summary.status = NOTHING_TO_DO
         return
     with sole_run(job.work, "score", job.day if job.dated else None):
-        publication = publish_scored(job, features, parts, model, ledger)
-    job.summary.add(**figures_of_scores(publication.counts, model.threshold))
+        counts = publish_scored(job, features, parts, ledger, run_id)
+    job.summary.add(**figures_of_scores(counts, model.threshold))
 
 
 def evaluate(job: Job, model_id: str | None) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import types as T
 
@@ -16,7 +16,6 @@ from adlib.artifacts import ModelParts
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError
 from adlib.job import Job, carried_dates
-from adlib.model import Model
 from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
 from adlib.publishing import StagedDate, publish_date
 from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
@@ -42,15 +41,12 @@ class Publication:
     """What is being published: by whom, from where, to where."""
 
     config: Config
-    model: Model
-    model_id: str
+    parts: ModelParts
     run_id: str
     ledger: Ledger
     counts: Mapping[date, DateCounts]
     files: Mapping[str, Mapping[date, WrittenFile]]
-    """Of `anomalies`, `scores` and `quarantine`: the finished file of each date that has rows."""
-    anomalies_schema: pa.Schema
-    """For a date that has none."""
+    """Of `anomalies`, `scores` and `quarantine`: the finished file of each date."""
     staging: Path
 
     @property
@@ -64,20 +60,21 @@ class Publication:
 
 
 def publish_scored(
-    job: Job, features: DataFrame, parts: ModelParts, model: Model, ledger: Ledger
-) -> Publication:
-    """Score, check that the counts add up, and publish date by date."""
-    run_id = str(job.summary.figures["run_id"])
-    staging = _fresh_directory(job.work / "staging" / run_id)
-    with job.summary.stage("score"):
-        records = _score_into(job, features, parts, run_id, staging)
-        publication = _take_apart(job, records, model, ledger, staging)
-    check_counts(publication)
-    with job.summary.stage("publish"):
-        for entry in ledger.dates:
-            publish(publication, entry, job.summary)
-    shutil.rmtree(staging)
-    return publication
+    job: Job, features: DataFrame, parts: ModelParts, ledger: Ledger, run_id: str
+) -> Mapping[date, DateCounts]:
+    """Score, check that the counts add up, and publish date by date; return what was counted."""
+    with _staging(job.work / "staging" / run_id) as staging:
+        with job.summary.stage("score"):
+            records = _score_into(job, features, parts, run_id, staging)
+            files = _files(job, records, ledger, staging)
+            publication = Publication(
+                job.config, parts, run_id, ledger, count_records(records), files, staging
+            )
+        check_counts(publication)
+        with job.summary.stage("publish"):
+            for entry in ledger.dates:
+                publish(publication, entry, job.summary)
+    return publication.counts
 
 
 def check_counts(publication: Publication) -> None:
@@ -123,8 +120,6 @@ def publish(publication: Publication, entry: DateLedger, summary: Summary) -> No
         table: [files[entry.date].path] if entry.date in files else []
         for table, files in publication.files.items()
     }
-    if not staged["anomalies"]:
-        staged["anomalies"] = [write_empty(publication.anomalies_schema, publication.staging)]
     staged["daily_summary"] = [_daily_summary(publication, entry.date)]
     names = publish_date(publication.output, StagedDate(entry.date, staged), publication.staging)
     record = _record(publication, entry, summary, names["anomalies"][0])
@@ -142,7 +137,7 @@ def _daily_summary(publication: Publication, day: date) -> Path:
         **counts.severities,
         "commonest_first_reason": counts.commonest_first_reason,
         **counts.quantiles,
-        "model_version": publication.model_id,
+        "model_version": publication.parts.model_id,
         "schema_version": SCHEMA_VERSION,
     }
     return write_rows([row], DAILY_SUMMARY, publication.staging / "daily_summary")
@@ -151,7 +146,7 @@ def _daily_summary(publication: Publication, day: date) -> Path:
 def _record(
     publication: Publication, entry: DateLedger, summary: Summary, anomalies_file: str
 ) -> RunRecord:
-    model, counts = publication.model, publication.counts_of(entry.date)
+    counts, model = publication.counts_of(entry.date), publication.parts.document
     return RunRecord(
         event_date=entry.date,
         run_id=publication.run_id,
@@ -164,10 +159,10 @@ def _record(
         rows_scored=counts.rows_scored,
         rows_flagged=counts.rows_flagged,
         short_history_rows=entry.short_history,
-        asked_fraction=model.threshold.asked_fraction,
-        threshold=model.threshold.cut,
-        model_name=model.name,
-        model_version=publication.model_id,
+        asked_fraction=model["threshold"]["asked_fraction"],
+        threshold=model["threshold"]["cut"],
+        model_name=model["name"],
+        model_version=publication.parts.model_id,
         config_digest=config_digest(publication.config),
         input_digest=entry.input_digest,
         seconds_by_stage=summary.seconds,
@@ -186,34 +181,24 @@ def _score_into(
     return settle(job.spark, scored, staging / "records")
 
 
-def _take_apart(
-    job: Job, records: DataFrame, model: Model, ledger: Ledger, staging: Path
-) -> Publication:
-    """Write the files of each date and count what is in them."""
-    key = _key(job)
+def _files(
+    job: Job, records: DataFrame, ledger: Ledger, staging: Path
+) -> dict[str, dict[date, WrittenFile]]:
+    """Write the files of each date; a date without anomalies gets a file without rows."""
+    key, days = _key(job), [entry.date for entry in ledger.dates]
     identity = [*key, *job.config.source.keep]
-    rows = records.select(*map(column, anomaly_names(identity)))
-    files = {
-        "anomalies": write_anomalies(records, identity, staging / "anomalies"),
-        "scores": {},
-        "quarantine": {},
-    }
+    anomalies = write_anomalies(records, identity, staging / "anomalies")
+    schema = arrow_schema(records.select(*map(column, anomaly_names(identity))).schema)
+    for day in days:
+        if day not in anomalies:
+            anomalies[day] = WrittenFile(write_empty(schema, staging / "anomalies"), 0)
+    scores, quarantine = {}, {}
     if job.config.output.scores:
-        files["scores"] = write_scores(records, key, staging / "scores")
+        scores = write_scores(records, key, staging / "scores")
     if any(entry.quarantined for entry in ledger.dates):
-        quarantine = read_quarantine(job.spark, job.work, [entry.date for entry in ledger.dates])
-        files["quarantine"] = write_quarantine(quarantine, staging / "quarantine")
-    return Publication(
-        config=job.config,
-        model=model,
-        model_id=str(job.summary.figures["model"]),
-        run_id=str(job.summary.figures["run_id"]),
-        ledger=ledger,
-        counts=count_records(records),
-        files=files,
-        anomalies_schema=arrow_schema(rows.schema),
-        staging=staging,
-    )
+        rows = read_quarantine(job.spark, job.work, days)
+        quarantine = write_quarantine(rows, staging / "quarantine")
+    return {"anomalies": anomalies, "scores": scores, "quarantine": quarantine}
 
 
 def _identity(names: Sequence[str], schema: T.StructType) -> list[Carried]:
@@ -226,9 +211,12 @@ def _key(job: Job) -> list[str]:
     return list(job.config.source.key) or ["row_hash"]
 
 
-def _fresh_directory(directory: Path) -> Path:
-    """Return an empty directory; what an earlier attempt left there goes."""
-    if directory.exists():
-        shutil.rmtree(directory)
+@contextmanager
+def _staging(directory: Path) -> Iterator[Path]:
+    """Lend an empty directory; it goes when the run ends, however it ends."""
+    shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    return directory
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)

@@ -61,7 +61,7 @@ class Workplace:
             "windows": [
                 {"by": "customer", "over": ["1d"], "of": "amount", "take": ["mean", "ratio"]}
             ],
-            "threshold": {"kind": "budget", "fraction": 0.01},
+            "threshold": {"kind": "budget", "fraction": 0.02},
             "output": {"path": str(root / "out")},
             "work": {"path": str(root / "work")},
             "models": {"path": str(root / "models")},
