@@ -22,24 +22,25 @@ from adlib.doctor import examine
 from adlib.errors import AdlibError, ConfigError, InputError, ModelError, TransientError
 from adlib.job import Job
 from adlib.printing import print_checks, print_models, print_summary
+from adlib.publishing import refuse_files
 from adlib.spark.failures import translated
 from adlib.spark.session import open_session
 from adlib.summary import Summary
-from adlib.wiring import registry_of
+from adlib.wiring import paths_of, registry_of
 
+_INTERRUPTED = 130
+"""What Typer returns of an interrupt."""
+_INTERRUPTION = "Interrupted. Nothing half-done was published; run the command again."
 _TRANSIENT = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 
 app = typer.Typer(
     name="adlib",
     help="Find the strange rows of a very large table, and say why each is strange.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models_app = typer.Typer(
-    help="The registry: list, show, promote and verify models.", no_args_is_help=True
-)
+models_app = typer.Typer(help="The registry: list, show, promote and verify models.")
 app.add_typer(models_app, name="models")
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The YAML configuration.")]
@@ -71,18 +72,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("adlib").setLevel(logging.INFO)
     try:
-        app(args=arguments, standalone_mode=False)
+        ended = app(args=arguments, standalone_mode=False)
     except Exit as ending:
         return int(ending.exit_code)
     except TyperException as error:
         return _ended(2, f"{error.format_message()} See `adlib --help`.")
     except (KeyboardInterrupt, typer.Abort):
-        return _ended(1, "Interrupted. Nothing half-done was published; run the command again.")
+        ended = _INTERRUPTED
     except AdlibError as error:
         return _ended(error.exit_code, str(error))
     except Exception as error:  # noqa: BLE001 - the door: whatever comes gets a sentence and a code
         return _unexpected(error)
-    return 0
+    return _ended(1, _INTERRUPTION) if ended == _INTERRUPTED else 0
 
 
 def _ended(code: int, message: str) -> int:
@@ -116,14 +117,19 @@ def _story(
 ) -> None:
     """Load the configuration, open Spark, run a story and print its summary."""
     loaded = load_config(config, settings or ())
+    refuse_files(paths_of(loaded))
     asked = parse_date(day)
     summary = Summary(command, loaded.name, asked)
     spark = open_session(f"adlib {command} {loaded.name}")
     job = Job(loaded, spark, summary, asked)
     try:
         tell(job)
-    except (InputError, ModelError) as error:
-        pipelines.record_refusal(job, error)
+    except AdlibError as error:
+        if isinstance(error, InputError | ModelError):
+            pipelines.record_refusal(job, error)
+        summary.fail(error)
+        if as_json:
+            print(summary.json_line())  # noqa: T201 - the contract's last line
         raise
     print_summary(summary)
     if as_json:
@@ -250,9 +256,11 @@ def list_models(
 ) -> None:
     """List the models of the configuration's name."""
     registry = registry_of(_registry_config(config, settings))
-    ids, promoted = registry.ids(), registry.promoted()
-    print_models([document_of(registry.load(model_id)) for model_id in ids], promoted)
+    documents = [document_of(registry.load(model_id)) for model_id in registry.ids()]
+    promoted = registry.promoted()
+    print_models(documents, promoted)
     if as_json:
+        ids = [document["id"] for document in documents]
         print(json.dumps({"models": ids, "promoted": promoted}))  # noqa: T201
 
 
@@ -261,10 +269,12 @@ def show_model(
     model_id: Annotated[str, typer.Argument(help="The model's id.")],
     config: ConfigOption,
     settings: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print a model's document."""
+    """Print a model's document, with --json in one line."""
     stored = registry_of(_registry_config(config, settings)).load(model_id)
-    print(json.dumps(document_of(stored), indent=2, ensure_ascii=False))  # noqa: T201
+    indent = None if as_json else 2
+    print(json.dumps(document_of(stored), indent=indent, ensure_ascii=False))  # noqa: T201
 
 
 @models_app.command("promote")
@@ -272,16 +282,29 @@ def promote_model(
     model_id: Annotated[str, typer.Argument(help="The model's id.")],
     config: ConfigOption,
     settings: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a model the one that score takes."""
     registry_of(_registry_config(config, settings)).promote(model_id)
-    print(f"Promoted {model_id}.")  # noqa: T201 - the command's output
+    print(json.dumps({"promoted": model_id}) if as_json else f"Promoted {model_id}.")  # noqa: T201
 
 
 @models_app.command("verify")
-def verify_models(config: ConfigOption, settings: SetOption = None) -> None:
-    """Check every model, byte for byte."""
+def verify_models(
+    config: ConfigOption, settings: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Check every model, byte for byte; say of each whether it is intact."""
     registry = registry_of(_registry_config(config, settings))
-    for model_id in registry.ids():
-        registry.load(model_id)
-        print(f"{model_id} is intact.")  # noqa: T201 - the command's output
+    found = {model_id: registry.problem_with(model_id) for model_id in registry.ids()}
+    for model_id, problem in found.items():
+        print(f"{model_id} is intact." if problem is None else problem)  # noqa: T201
+    if as_json:
+        intact = [model_id for model_id, problem in found.items() if problem is None]
+        print(json.dumps({"intact": intact, "models": list(found)}))  # noqa: T201
+    broken = [model_id for model_id, problem in found.items() if problem is not None]
+    if broken:
+        message = (
+            f"{len(broken)} of {len(found)} models are refused: {', '.join(broken)}. Restore them "
+            "from a backup, or remove them and train again."
+        )
+        raise ModelError(message)

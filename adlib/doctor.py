@@ -15,10 +15,10 @@ from pyspark.sql import SparkSession
 
 from adlib.config import Config
 from adlib.errors import AdlibError
-from adlib.publishing import refuse_overlap
+from adlib.publishing import refuse_files, refuse_overlap
 from adlib.spark.session import open_session
 from adlib.spark.tables import read_source
-from adlib.wiring import source_of, source_path
+from adlib.wiring import paths_of, source_of, source_path
 
 _OLDEST_JAVA = 17
 _OLDEST_PYTHON = (3, 11)
@@ -121,11 +121,7 @@ def _source(spark: SparkSession, config: Config) -> Check:
 
 
 def _paths(config: Config) -> list[Check]:
-    named = {
-        "output.path": config.output.path,
-        "work.path": config.work.path,
-        "models.path": config.models.path,
-    }
+    named = paths_of(config)
     checks = [_writable(name, path) for name, path in named.items()]
     try:
         refuse_overlap(named, source_path(config))
@@ -135,6 +131,10 @@ def _paths(config: Config) -> list[Check]:
 
 
 def _writable(name: str, path: Path) -> Check:
+    try:
+        refuse_files({name: path})
+    except AdlibError as error:
+        return Check(name, ok=False, found=str(error))
     existing = path.resolve()
     while not existing.exists():
         existing = existing.parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from adlib.spark.preprocessing import read_features
 from adlib.spark.scoring import Carried
 from adlib.spark.tables import column
 from adlib.summary import Summary
-from adlib.wiring import registry_of
+from adlib.wiring import preparation_of, registry_of
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,10 @@ def load_ledger(job: Job) -> Ledger:
     """Read what preprocess counted.
 
     Raises:
-        InputError: if the feature table is of another date than the one asked for.
+        InputError: if the feature table is of another date or configuration than the job's.
     """
     ledger = read_ledger(job.work, job.day if job.dated else None)
+    refuse_other_preparation(job, ledger)
     if not job.dated and job.day is not None and ledger.dates[0].date != job.day:
         message = (
             f"The feature table was made for {ledger.dates[0].date}, not for {job.day}. "
@@ -83,6 +85,38 @@ def load_ledger(job: Job) -> Ledger:
         )
         raise InputError(message)
     return ledger
+
+
+def refuse_other_preparation(job: Job, ledger: Ledger) -> None:
+    """Refuse dates that were prepared with other settings than the job's.
+
+    Raises:
+        InputError: naming the first of them.
+    """
+    expected = preparation_of(job.config).digest
+    other = [entry.date for entry in ledger.dates if entry.preparation != expected]
+    if other:
+        message = (
+            f"The feature table of {other[0]} was prepared with another key, event time, time "
+            "zone, entity, features, windows or exclusions than the configuration has now. Run "
+            "`adlib preprocess` again, without --date for the whole table."
+        )
+        raise InputError(message)
+
+
+def refuse_absent_columns(features: DataFrame, names: Iterable[str]) -> None:
+    """Refuse to go on where the configuration names columns that preprocess did not know of.
+
+    Raises:
+        InputError: naming them all.
+    """
+    absent = sorted(set(names) - set(features.columns))
+    if absent:
+        message = (
+            f"The feature table has no column {', '.join(map(repr, absent))}: it was prepared "
+            "before the configuration named it. Run `adlib preprocess` again."
+        )
+        raise InputError(message)
 
 
 def run_id_of(job: Job, ledger: Ledger, model_id: str) -> str:

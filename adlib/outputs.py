@@ -114,7 +114,7 @@ DAILY_SUMMARY = (
     OutputColumn("score_p90", "DOUBLE", "of all scored rows, to one part in 300"),
     OutputColumn("score_p99", "DOUBLE", "of all scored rows, to one part in 300"),
     OutputColumn("score_p999", "DOUBLE", "of all scored rows, to one part in 300"),
-    OutputColumn("score_highest", "DOUBLE", "of all scored rows, to one part in 300"),
+    OutputColumn("score_highest", "DOUBLE", "of all; to one part in 300 where none is flagged"),
     OutputColumn("model_version", "STRING", "the id of the model"),
     OutputColumn("schema_version", "STRING", "the version of these columns"),
 )

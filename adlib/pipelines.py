@@ -17,13 +17,22 @@ from adlib.config import config_digest
 from adlib.errors import AdlibError
 from adlib.evaluation import evaluate_rows
 from adlib.figures import figures_of_ledger, figures_of_model, figures_of_scores
-from adlib.job import Job, carried_dates, load_features, load_ledger, load_model, run_id_of
+from adlib.job import (
+    Job,
+    carried_dates,
+    load_features,
+    load_ledger,
+    load_model,
+    refuse_absent_columns,
+    refuse_other_preparation,
+    run_id_of,
+)
 from adlib.publication import publish_scored
 from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
-from adlib.spark.ledger import Ledger, sole_run
+from adlib.spark.ledger import DateLedger, Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
 from adlib.spark.sampling import plan_sample
@@ -33,6 +42,7 @@ from adlib.spark.training import train_on_driver, train_on_executor
 from adlib.summary import NOTHING_TO_DO
 from adlib.wiring import (
     candidates_of,
+    paths_of,
     preparation_of,
     registry_of,
     sample_request_of,
@@ -60,14 +70,7 @@ def run(job: Job, *, promote: bool) -> None:
 
 def preprocess(job: Job) -> Ledger:
     """Turn the raw table into the feature table, quarantine and ledger."""
-    refuse_overlap(
-        {
-            "output.path": job.output,
-            "work.path": job.work,
-            "models.path": job.config.models.path,
-        },
-        source_path(job.config),
-    )
+    refuse_overlap(paths_of(job.config), source_path(job.config))
     with job.summary.stage("preprocess"):
         raw = read_source(job.spark, source_of(job.config))
         ledger = prepare_table(
@@ -84,6 +87,7 @@ def train(job: Job, *, promote: bool) -> str:
     before = min(filter(None, (job.day, job.config.train.until)), default=None)
     with job.summary.stage("train"):
         features = read_features(job.spark, job.work)
+        refuse_other_preparation(job, read_ledger(job.work, None))
         candidates = candidates_of(job.config, features.schema)
         request = sample_request_of(job.config, candidates, before if job.dated else None)
         sample = plan_sample(features, request)
@@ -106,15 +110,17 @@ def score(job: Job, model_id: str | None) -> None:
     parts, model = load_model(job, model_id)
     features = load_features(job)
     check_features(features.schema, model.columns)
+    refuse_absent_columns(features, [*job.config.source.key, *job.config.source.keep])
     ledger = load_ledger(job)
     job.summary.add(**figures_of_ledger(ledger))
     run_id = run_id_of(job, ledger, parts.model_id)
     job.summary.add(run_id=run_id, model=parts.model_id, output=str(job.output))
-    if all(published_run(job.output, entry.date) == run_id for entry in ledger.dates):
+    if all(_is_published(job, entry, run_id) for entry in ledger.dates):
         job.summary.status = NOTHING_TO_DO
         return
     with sole_run(job.work, "score", job.day if job.dated else None):
         counts = publish_scored(job, features, parts, ledger, run_id)
+    _tell_of_left_dates(job, ledger)
     job.summary.add(**figures_of_scores(counts, model.threshold))
 
 
@@ -127,6 +133,8 @@ def evaluate(job: Job, model_id: str | None) -> None:
     if job.day is None and until is not None:
         features = features.where(F.col("dt") >= F.lit(until))
         job.summary.add(measured_from=until.isoformat())
+    judged = [name for name in (job.config.source.label, job.config.evaluate.by) if name]
+    refuse_absent_columns(features, judged)
     with job.summary.stage("evaluate"):
         rows = features.count()
         carried = [*carried_dates(job), *_judged(job, features.schema)]
@@ -142,6 +150,25 @@ def _log_step(step: int, steps: int, loss: float) -> None:
     _LOG.info("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
 
 
+def _is_published(job: Job, entry: DateLedger, run_id: str) -> bool:
+    """Tell whether a date's tables are those of this run, none of them missing."""
+    tables = ["anomalies", "daily_summary"]
+    tables += ["scores"] if job.config.output.scores and entry.features else []
+    tables += ["quarantine"] if entry.quarantined else []
+    there = [(job.output / table / date_directory(entry.date)).is_dir() for table in tables]
+    return all(there) and published_run(job.output, entry.date) == run_id
+
+
+def _tell_of_left_dates(job: Job, ledger: Ledger) -> None:
+    """Say which published dates the source no longer has: they stay as they are."""
+    known = {date_directory(entry.date) for entry in ledger.dates}
+    published = {entry.name for entry in (job.output / "anomalies").glob("dt=*")}
+    left = sorted(name.removeprefix("dt=") for name in published - known)
+    if left and job.day is None and job.dated:
+        _LOG.warning("Published earlier and no longer in the source: %s.", ", ".join(left))
+        job.summary.add(dates_no_longer_in_the_source=len(left))
+
+
 def record_refusal(job: Job, error: AdlibError) -> None:
     """Leave a row in `runs/` that says why a run published nothing."""
     message = str(error)
@@ -154,6 +181,9 @@ def record_refusal(job: Job, error: AdlibError) -> None:
         ended_at=datetime.now(UTC),
         message=message,
         config_digest=config_digest(job.config),
+        rows_read=job.summary.figures.get("rows_read"),
+        context_rows=job.summary.figures.get("context_rows"),
+        quarantined_by_problem=job.summary.figures.get("quarantined_by_problem"),
     )
     write_record(job.output, record, job.work / "staging" / "refused")
 

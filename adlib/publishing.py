@@ -68,6 +68,24 @@ def refuse_overlap(named: Mapping[str, Path], source: Path | None) -> None:
                 raise ConfigError(message)
 
 
+def refuse_files(named: Mapping[str, Path]) -> None:
+    """Refuse paths that cannot be directories.
+
+    Raises:
+        ConfigError: naming the one that is a file, or lies inside of one.
+    """
+    for name, path in named.items():
+        existing = path.resolve()
+        while not existing.exists():
+            existing = existing.parent
+        if not existing.is_dir():
+            message = (
+                f"{name} ({path}) is to be a directory, and {existing} is a file. "
+                "Name another place, or move the file away."
+            )
+            raise ConfigError(message)
+
+
 def _overlap(first: Path, second: Path) -> bool:
     return first == second or first in second.parents or second in first.parents
 

@@ -67,6 +67,14 @@ class Registry:
             )
         )
 
+    def problem_with(self, model_id: str) -> str | None:
+        """Say why a model is refused, or None where it is intact."""
+        try:
+            self.load(model_id)
+        except ModelError as error:
+            return str(error)
+        return None
+
     def promoted(self) -> str | None:
         """Return the id of the promoted model, or None.
 

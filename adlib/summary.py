@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from adlib.errors import AdlibError
+
 _LOG = logging.getLogger(__name__)
 
-DONE, NOTHING_TO_DO = "done", "already published"
+DONE, NOTHING_TO_DO, FAILED = "done", "already published", "failed"
 
 
 @dataclass
@@ -39,6 +41,11 @@ class Summary:
     def add(self, **figures: object) -> None:
         """Note figures; a later one of the same name takes the place of an earlier one."""
         self.figures.update(figures)
+
+    def fail(self, error: AdlibError) -> None:
+        """Note that the command was refused, and why."""
+        self.status = FAILED
+        self.add(message=str(error), exit_code=error.exit_code)
 
     def plain(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""

@@ -29,6 +29,15 @@ def source_of(config: Config) -> Source:
     return Source(config.source.path, config.source.format, config.source.options)
 
 
+def paths_of(config: Config) -> dict[str, Path]:
+    """Return the directories that commands write to, by their keys."""
+    return {
+        "output.path": config.output.path,
+        "work.path": config.work.path,
+        "models.path": config.models.path,
+    }
+
+
 def source_path(config: Config) -> Path | None:
     """Return the local directory or file that the raw table is read from, if it is one."""
     path = config.source.path.removeprefix("file:")

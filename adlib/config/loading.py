@@ -94,7 +94,8 @@ def _refusal(path: Path, problems: Sequence[str]) -> ConfigError:
     listed = "\n".join(f"  {problem}" for problem in problems)
     return ConfigError(
         f"The configuration {path} has {count}:\n{listed}\n"
-        "Correct them; `adlib schema` prints every key."
+        f"The first: {problems[0].rstrip('.?')}. "
+        "Correct what is listed; `adlib schema` prints every key."
     )
 
 

@@ -285,7 +285,11 @@ class Config(_Section):
     def _untimed(self) -> Iterator[_Problem]:
         """Find what needs to know when a row happened, where nothing says it."""
         if self.source.event_time is None:
-            asked = {("windows",): self.windows, ("train", "until"): self.train.until}
+            asked = {
+                ("windows",): self.windows,
+                ("train", "until"): self.train.until,
+                ("threshold", "rows_a_day"): self.threshold.rows_a_day,
+            }
             for place, value in asked.items():
                 if value:
                     yield place, "needs source.event_time, the column that says when"
@@ -320,6 +324,10 @@ class Config(_Section):
                 if name is not None and name in kinds:
                     said = f"{name!r} is {why}; take it out of one of them"
                     yield ("features", kinds[name]), said
+        parts = {"key": source.key, "keep": source.keep, "entity": [source.entity]}
+        for part, named in parts.items():
+            if source.label is not None and source.label in named:
+                yield ("source", part), f"{source.label!r} is the label, which has no other part"
         for place, window in enumerate(self.windows):
             if source.label is not None and source.label in {window.of, window.by}:
                 yield ("windows", place), f"{source.label!r} is the label; training never reads it"

@@ -2,8 +2,7 @@
 
 Good at rows that break the relations between columns, at unusual numbers and at rare categories, in
 tables of mixed columns with heavy tails; not at clusters of equal anomalies large enough to be
-learned, nor at one extreme column that twenty others vary beside. Cost: two small matrix products a
-row.
+learned. Cost: two small matrix products a row.
 
 The network is an ensemble of small members, after RandNet (Chen et al., SDM 2017). Each member
 reads a random half of the columns and rebuilds the others, so that it cannot learn to copy; masking
@@ -12,15 +11,25 @@ members blind to it. Since that is linear, the fitted ensemble is one network wi
 The reconstruction is then drawn halfway towards the column's usual value, which leaves an extreme
 number strange where other columns explain it. The forward pass is NumPy; PyTorch only fits.
 
-The score is the sum over blocks of the squared surprise: of numbers the distance between given and
-rebuilt in units of the column's tail, of categories and booleans the cross-entropy in nats.
-Measured: KDD 99 with 1% attacks, fitted on 80% of it without labels, AUROC 0.998.
+A block's surprise is the distance between given and rebuilt of a number, the cross-entropy of a
+category or boolean. It counts by how unusual it is in its column: it becomes evidence, -log of the
+share of the sample's rows that surprise at least as much, read off the bulk, which a few anomalies
+do not move, and continued beyond it in a straight line. So a value that one row in ten has is
+unremarkable, and a number beyond all others the more remarkable the further out it is. The score is
+the sum over blocks of the evidence cubed, so that forty ordinary columns do not bury a telling one;
+beyond one row in fifty it grows in a straight line, so that one column does not drown the rest (as
+Huber 1964 bounds influence).
+
+Measured without labels, fitted on 80%: KDD 99 with 1% attacks AUROC 0.998, AP 0.86. Weak where a
+clump of ordinary rows, too small to count as bulk, lies far out in several columns (UNSW-NB15
+backdoor: AUROC 0.87, AP 0.18).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,9 +66,15 @@ class AutoencoderSettings(DetectorSettings):
 
         network = train_network(features, self, seed=seed, progress=progress)
         metrics = {"steps": float(network.steps), "validation_loss": network.validation_loss}
-        untouched = np.ones(len(features.layout.blocks), dtype=np.float32)
+        unmeasured = np.zeros((1 + len(_SHARES), len(features.layout.blocks)), dtype=np.float32)
         fitted = Autoencoder(
-            features.layout, self, network.weights, network.biases, untouched, metrics
+            features.layout,
+            self,
+            network.weights,
+            network.biases,
+            unmeasured[1:],
+            unmeasured,
+            metrics,
         )
         return fitted.judging_by(features)
 
@@ -70,7 +85,8 @@ class AutoencoderSettings(DetectorSettings):
             "bias_0": (units,),
             "weight_1": (layout.width, units),
             "bias_1": (layout.width,),
-            "trust": (len(layout.blocks),),
+            "knots": (len(_SHARES), len(layout.blocks)),
+            "bends": (1 + len(_SHARES), len(layout.blocks)),
         }
         found = {name: tensor.shape for name, tensor in tensors.items()}
         if found != shapes:
@@ -85,7 +101,8 @@ class AutoencoderSettings(DetectorSettings):
             self,
             (floats["weight_0"], floats["weight_1"]),
             (floats["bias_0"], floats["bias_1"]),
-            floats["trust"],
+            floats["knots"],
+            floats["bends"],
         )
 
     def to_plain(self) -> dict[str, Any]:  # noqa: D102
@@ -99,8 +116,11 @@ class Autoencoder(Detector):
     own_settings: AutoencoderSettings
     weights: tuple[Floats, Floats]
     biases: tuple[Floats, Floats]
-    trust: Floats
-    """What a block's surprise is multiplied by, 0 where it is not judged: shape (blocks,)."""
+    knots: Floats
+    """The surprises at which the slope of a block's evidence changes: shape (knots, blocks)."""
+    bends: Floats
+    """The slope at no surprise, and by how much it changes at each knot: shape (1 + knots, blocks),
+    zeros where a block is not judged."""
     fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "autoencoder"
 
@@ -137,9 +157,26 @@ class Autoencoder(Detector):
         return rebuilt
 
     def block_losses(self, features: FeatureMatrix) -> Floats:  # noqa: D102
+        evidence = self._evidence(features)
+        weak = np.minimum(evidence, _STRONG)
+        evidence *= 3.0
+        evidence -= 2.0 * weak
+        evidence *= np.square(weak, out=weak)  # weak: its cube; beyond: its tangent
+        return evidence
+
+    def _evidence(self, features: FeatureMatrix) -> Floats:
+        """Return how unusual each block's surprise is, in nats: shape (rows, blocks), >= 0."""
         surprise = surprises(features.values, self.reconstruct(features), self.layout)
-        surprise *= self.trust.astype(surprise.dtype)
-        return np.square(surprise, out=surprise)
+        knots, bends = (part.astype(surprise.dtype) for part in (self.knots, self.bends))
+        evidence: Floats = surprise * bends[0]
+        beyond = np.empty_like(surprise)
+        for knot, bend in zip(knots, bends[1:], strict=True):
+            np.subtract(surprise, knot, out=beyond)
+            np.maximum(beyond, 0.0, out=beyond)
+            beyond *= bend
+            evidence += beyond
+        np.maximum(evidence, 0.0, out=evidence)  # rounding may leave it just below
+        return evidence
 
     def contributions(self, features: FeatureMatrix) -> Floats:  # noqa: D102
         losses = self.block_losses(features)
@@ -150,14 +187,15 @@ class Autoencoder(Detector):
         return total
 
     def judging_by(self, features: FeatureMatrix) -> Autoencoder:
-        """Measure how far surprises of the sample reach, and trust each block accordingly.
+        """Measure how far surprises of the sample reach, and judge each block accordingly.
 
         Raises:
             ModelError: if all rows then have the same score.
         """
         rows = FeatureMatrix(features.values[-_TAIL_ROWS:], self.layout)
         reach = surprises(rows.values, self.reconstruct(rows), self.layout)
-        judging = replace(self, trust=_trust(reach, self.layout))
+        knots, bends = _curves(reach, rows)
+        judging = replace(self, knots=knots, bends=bends)
         scores = judging.score(rows)
         if len(scores) > 1 and np.ptp(scores) <= _LEAST_SPREAD * scores.max():
             why = f"{len(scores):,} rows of the sample have the same score"
@@ -170,39 +208,59 @@ class Autoencoder(Detector):
             "bias_0": self.biases[0],
             "weight_1": self.weights[1],
             "bias_1": self.biases[1],
-            "trust": self.trust,
+            "knots": self.knots,
+            "bends": self.bends,
         }
 
 
 _TAIL_ROWS = 20_000
 _LEAST_SPREAD = 1e-5
 """Share of the highest score by which scores have to differ; float32 rounds well below it."""
-_TAIL_LIMITS = (0.7, 2.5)
-"""Without the lower limit columns that hardly ever change drown the rest; without the upper a
-column whose tail is the anomalies is not believed."""
-_NATS = 2.0
-"""Trust in a nat of cross-entropy beside a unit of a number's tail."""
+_SHARES = (0.5, 0.2, 0.1, 0.05)
+"""Shares of the rows whose surprise reaches each knot; none so small that the anomalies among the
+rows could bend the curve that they are judged by."""
+_RARE_SHARES = (0.5, 0.05, 0.005, 0.0005)
+"""The same of a number whose middle half is one value: how often it is another is all there is."""
+_NARROWEST = {Loss.SQUARED: 0.2, Loss.BINARY: 0.5, Loss.CATEGORY: 0.5}
+"""Least surprise that a nat of evidence takes. A number's: what it takes in the tail of a normal
+column, squashed. The others': half a nat, for where most rows are well foretold more is evident."""
+_STRONG = 3.9
+"""Evidence in nats, one row in fifty, beyond which it counts in a straight line."""
 
 
-def _trust(reach: Floats, layout: Layout) -> Floats:
-    """Return what each block's surprise is multiplied by.
+def _curves(reach: Floats, rows: FeatureMatrix) -> tuple[Floats, Floats]:
+    """Return how surprises become evidence: `Autoencoder.knots` and `Autoencoder.bends`.
 
-    A number's surprise counts in units of its tail, so that a column where far is ordinary does not
-    drown the rest. A category's or boolean's counts in nats. A mark that the value beside it is
-    missing is read, and not judged: where values are missing by design, as before an entity's first
-    event, such marks come in crowds.
+    A mark that the value beside it is missing is read, and not judged: where values are missing by
+    design, as before an entity's first event, such marks come in crowds.
     """
-    high, highest = np.quantile(reach, [0.9, 0.995], axis=0)
-    tail = np.clip(np.maximum(high, highest / 2.0), *_TAIL_LIMITS)
-    trust = np.full(len(layout.blocks), _NATS, dtype=np.float32)
-    for place, block in enumerate(layout.blocks):
-        if block.loss is Loss.SQUARED:
-            trust[place] = 1.0 / tail[place]
-        elif (
-            place and block.loss is Loss.BINARY and block.column == layout.blocks[place - 1].column
-        ):
-            trust[place] = 0.0
-    return trust
+    blocks = rows.layout.blocks
+    knots = np.zeros((len(_SHARES), len(blocks)), dtype=np.float32)
+    bends = np.zeros((1 + len(_SHARES), len(blocks)), dtype=np.float32)
+    low, high = np.quantile(rows.values, [0.25, 0.75], axis=0)
+    for place, block in enumerate(blocks):
+        if place and block.loss is Loss.BINARY and block.column == blocks[place - 1].column:
+            continue
+        flat = _is_single(block) and low[block.start] == high[block.start]
+        shares = np.asarray(_RARE_SHARES if flat else _SHARES)
+        knots[:, place], bends[:, place] = _curve(reach[:, place], shares, _NARROWEST[block.loss])
+    return knots, bends
+
+
+def _curve(reach: Floats, shares: Floats, narrowest: float) -> tuple[Floats, Floats]:
+    """Return one block's knots, shape (shares,), and bends, shape (1 + shares,).
+
+    Evidence is -log of the share of rows that surprise at least as much, in nats. Beyond the last
+    share it goes on with the slope of the last two stretches, as an exponential tail does
+    (peaks over threshold; Siffer et al., KDD 2017).
+    """
+    evidence = np.append(0.0, -np.log(shares))
+    knots = np.append(0.0, np.quantile(reach, 1.0 - shares))
+    least = narrowest * evidence
+    knots = np.maximum.accumulate(knots - least) + least
+    tail = (evidence[-1] - evidence[-3]) / (knots[-1] - knots[-3])
+    slopes = np.append(np.diff(evidence) / np.diff(knots), tail)
+    return knots[1:], np.diff(slopes, prepend=0.0)
 
 
 def surprises(given: Floats, rebuilt: Floats, layout: Layout) -> Floats:
@@ -211,18 +269,20 @@ def surprises(given: Floats, rebuilt: Floats, layout: Layout) -> Floats:
     Numbers: the distance, root mean square over a block of several. Others: cross-entropy in nats.
     """
     result = np.empty((len(given), len(layout.blocks)), dtype=given.dtype)
-    single = [
-        (place, block.start)
-        for place, block in enumerate(layout.blocks)
-        if block.loss is Loss.SQUARED and block.width == 1
-    ]
-    if single:
-        places, columns = (list(part) for part in zip(*single, strict=True))
-        result[:, places] = np.abs(given[:, columns] - rebuilt[:, columns])
-    for place, block in enumerate(layout.blocks):
-        if block.loss is not Loss.SQUARED or block.width > 1:
+    for single, run in groupby(enumerate(layout.blocks), key=lambda entry: _is_single(entry[1])):
+        entries = list(run)
+        (first, left), (last, right) = entries[0], entries[-1]
+        if single:  # side by side and so judged in one go
+            columns = slice(left.start, right.stop)
+            np.abs(given[:, columns] - rebuilt[:, columns], out=result[:, first : last + 1])
+            continue
+        for place, block in entries:
             result[:, place] = _surprise(given[:, block.span], rebuilt[:, block.span], block)
     return result
+
+
+def _is_single(block: Block) -> bool:
+    return block.loss is Loss.SQUARED and block.width == 1
 
 
 def _surprise(given: Floats, rebuilt: Floats, block: Block) -> Floats:

@@ -14,6 +14,9 @@ _RAISED_IN_WORKER = re.compile(r"adlib\.errors\.(\w+): ([^\n]+)")
 _UNREADABLE = re.compile(
     r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(?:file:)?(/[^\s]+)|(file:\S+) is not a Parquet file"
 )
+_NO_CONNECTOR = re.compile(
+    r"No FileSystem for scheme|ClassNotFoundException: Class (\S+FileSystem)"
+)
 _INFRASTRUCTURE = (
     "No space left on device",
     "ExecutorLostFailure",
@@ -35,21 +38,38 @@ def translated(error: BaseException) -> AdlibError | None:
     if not isinstance(error, PySparkException | Py4JError):
         return None
     text = str(error)
+    return _raised_in_worker(text) or _about_the_source(text) or _about_resources(text)
+
+
+def _raised_in_worker(text: str) -> AdlibError | None:
     raised = _RAISED_IN_WORKER.search(text)
-    if raised is not None and raised[1] in _OWN:
-        return _OWN[raised[1]](raised[2])
-    unreadable = _UNREADABLE.search(text)
-    if unreadable is not None:
-        file = unreadable[1] or unreadable[2]
+    return _OWN[raised[1]](raised[2]) if raised is not None and raised[1] in _OWN else None
+
+
+def _about_the_source(text: str) -> AdlibError | None:
+    if _NO_CONNECTOR.search(text):
         message = (
-            f"The file {file} cannot be read: it is damaged or cut short. Restore or remove it."
+            "Spark has no connector for this kind of path. Add its package with spark-submit "
+            "--packages, or copy the table to a disk that driver and executors share."
         )
-        return InputError(message)
+        return ConfigError(message)
+    unreadable = _UNREADABLE.search(text)
+    if unreadable is None:
+        return None
+    file = "/" + (unreadable[1] or unreadable[2]).removeprefix("file:").strip("/.")
+    message = (
+        f"The file {file} cannot be read: it is damaged, cut short, or not what source.format and "
+        "the first file's columns say. Restore, convert or remove it."
+    )
+    return InputError(message)
+
+
+def _about_resources(text: str) -> AdlibError | None:
     for sign in _INFRASTRUCTURE:
         if sign in text:
             message = (
-                f"Spark failed for want of resources ({sign}). Run it again; if it goes on, "
-                "give the job more memory or disk."
+                f"Spark failed for want of resources ({sign}). Run it again; if it goes on, give "
+                "the job more memory or disk."
             )
             return TransientError(message)
     return None

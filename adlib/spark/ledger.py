@@ -45,6 +45,8 @@ class DateLedger:
     """Problem to rows."""
     input_digest: str
     """Of the content of the date's feature rows, whatever their order."""
+    preparation: str = ""
+    """Digest of the settings that the date was prepared with."""
 
 
 @dataclass(frozen=True)
@@ -289,6 +291,7 @@ def _date_ledger(document: Mapping[str, Any]) -> DateLedger:
         short_history=document["short_history"],
         quarantined=document["quarantined"],
         input_digest=document["input_digest"],
+        preparation=document["preparation"],
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -50,6 +52,15 @@ class Preparation:
     declared: Mapping[str, str] | None
     """Column to numeric, categorical, boolean, timestamp, text or vector; None: as found."""
     windows: tuple[WindowSpec, ...]
+
+    @property
+    def digest(self) -> str:
+        """What decides the rows and columns of a feature table, but for what is merely carried."""
+        decisive = {
+            name: value for name, value in asdict(self).items() if name not in {"label", "carried"}
+        }
+        text = json.dumps(decisive, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def used(self) -> tuple[str, ...]:

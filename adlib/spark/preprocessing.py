@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
@@ -84,7 +85,8 @@ def preprocess(
         if sum(entry.features for entry in kept) != sum(survey.rows.values()):
             write_parquet(_quarantine(timed, plan, scope), staged / "quarantine", dated=True)
             kept = count_written(spark, staged, features.schema, survey)
-        ledger = Ledger(kept, survey.context_rows, plan.left_out)
+        prepared = tuple(replace(entry, preparation=preparation.digest) for entry in kept)
+        ledger = Ledger(prepared, survey.context_rows, plan.left_out)
         check_identity(ledger)
         replace_tables(work, staged, None if day is None else [day])
         write_ledger(work, ledger, dated=preparation.event_time is not None)

@@ -100,9 +100,14 @@ def count_records(records: DataFrame) -> dict[date, DateCounts]:
         )[1]
         for day in severities
     }
+    strangest = flagged.groupBy("event_date").agg(F.max("anomaly_score")).collect()
+    highest: dict[date, float] = dict(strangest)
     return {
         day: DateCounts(
-            sum(bins.values()), severities.get(day, {}), reasons.get(day) or None, _quantiles(bins)
+            sum(bins.values()),
+            severities.get(day, {}),
+            reasons.get(day) or None,
+            _quantiles(bins) | ({"score_highest": highest[day]} if day in highest else {}),
         )
         for day, bins in _tallies(records).items()
     }

@@ -89,7 +89,10 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
 
 def _nothing(before: date | None) -> InputError:
     if before is None:
-        return InputError.nothing_to_read("the feature table", "Run `adlib preprocess` first.")
+        return InputError.nothing_to_read(
+            "the feature table",
+            "Run `adlib preprocess`; if it ran, its quarantine under work.path says why.",
+        )
     return InputError.nothing_to_read(
         f"the feature table before {before.isoformat()}",
         "Training uses earlier dates only: preprocess them first, without --date or one by one.",

@@ -1,5 +1,6 @@
 """Bad input gets a sentence, an exit code and nothing published."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,45 @@ def test_a_refusal_is_recorded(workplace):
     (run,) = workplace.table("runs").to_pylist()
     assert run["status"] == "refused"
     assert "constant" in run["message"]
+
+
+@pytest.mark.parametrize("key", ["output", "work", "models"])
+def test_a_file_in_place_of_a_directory_is_refused(workplace, last_words, key):
+    workplace.write(payments())
+    (workplace.root / "file").write_text("in the way", "utf-8")
+    workplace.plain[key] = {"path": str(workplace.root / "file" / "below")}
+    assert workplace.call("run") == 2
+    assert f"{key}.path" in last_words()
+
+
+def test_a_feature_table_of_another_configuration_is_refused(workplace, last_words):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("train", "--set", "source.key=[fee]") == 3
+    assert "adlib preprocess" in last_words()
+    assert workplace.call("train", "--set", "windows=[]") == 3
+    assert workplace.call("train") == 0
+    assert workplace.call("score", "--set", "source.keep=[method, customer, nope]") == 3
+    assert "'nope'" in last_words()
+    assert workplace.call("evaluate", "--set", "evaluate.by=nope") == 3
+    assert "'nope'" in last_words()
+
+
+def test_a_refused_command_ends_standard_output_with_json_too(workplace, capfd):
+    workplace.write(payments().slice(0, 0))
+    assert workplace.call("run", "--json") == 3
+    summary = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert summary["status"] == "failed"
+    assert summary["exit_code"] == 3
+
+
+def test_an_interrupt_is_no_success(workplace, last_words, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("adlib.cli.load_config", interrupted)
+    assert workplace.call("run") == 1
+    assert "Interrupted" in last_words()
 
 
 def test_one_row_is_too_few_to_learn_from(workplace, last_words):

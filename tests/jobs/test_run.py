@@ -1,6 +1,7 @@
 """The whole job on payments: what is published, what is said, what a rerun does."""
 
 import json
+import shutil
 from datetime import date
 
 import pyarrow as pa
@@ -108,6 +109,30 @@ def test_a_rerun_of_a_date_replaces_that_date_alone_also_with_no_anomalies(workp
     table = workplace.table("anomalies")
     assert date(2026, 3, 2) not in table["event_date"].to_pylist()
     assert after["dt=2026-03-02"] != before["dt=2026-03-02"]
+
+
+def test_a_table_that_was_lost_is_published_again(workplace, summary_of):
+    workplace.write(payments())
+    assert workplace.call("run") == 0
+    before = workplace.anomaly_files()
+    shutil.rmtree(workplace.root / "out" / "daily_summary" / "dt=2026-03-02")
+    assert summary_of(workplace, "score")["status"] == "done"
+    assert len(workplace.table("daily_summary")) == DAYS
+    assert workplace.anomaly_files() == before
+
+
+def test_verify_looks_at_every_model_and_names_those_it_refuses(workplace, capfd):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("train") == 0
+    assert workplace.call("train", "--set", "seed=8") == 0
+    first = min((workplace.root / "models" / "payments").glob("*/model.json"))
+    first.write_bytes(first.read_bytes() + b" ")
+    capfd.readouterr()
+    assert workplace.call("models verify") == 4
+    printed = capfd.readouterr()
+    assert "is intact" in printed.out
+    assert first.parent.name in printed.err.splitlines()[-1]
 
 
 def test_every_score_is_published_where_it_is_asked_for(workplace):

@@ -138,7 +138,9 @@ def refusal(load):
             load(text, *overrides)
         first, *problems, last = str(error.value).splitlines()
         assert first.endswith(("has one problem:", f"has {len(problems)} problems:"))
-        assert last == "Correct them; `adlib schema` prints every key."
-        return [problem.strip() for problem in problems]
+        found = [problem.strip() for problem in problems]
+        advice = "Correct what is listed; `adlib schema` prints every key."
+        assert last == f"The first: {found[0].rstrip('.?')}. {advice}"
+        return found
 
     return refusal

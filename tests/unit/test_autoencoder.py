@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from adlib.arrays import Block, FeatureMatrix, Layout, Loss
+from adlib.arrays import Block, FeatureMatrix, Floats, Layout, Loss
 from adlib.detectors.autoencoder import Autoencoder, AutoencoderSettings, surprises
 from adlib.detectors.autoencoder_training import BlockLosses, Members
 from adlib.errors import ModelError
@@ -70,8 +71,8 @@ def test_the_one_network_rebuilds_what_the_blind_members_rebuild_on_average():
     torch.manual_seed(0)
     members = Members(features.layout, settings)
     weights, biases = members.as_one_network(torch.zeros(features.layout.width))
-    trust = np.ones(len(features.layout.blocks), dtype=np.float32)
-    detector = Autoencoder(features.layout, settings, weights, biases, trust)
+    curves = np.zeros((5, len(features.layout.blocks)), dtype=np.float32)
+    detector = Autoencoder(features.layout, settings, weights, biases, curves[1:], curves)
     with torch.no_grad():
         each = members(torch.from_numpy(features.values))
         expected = (each * members.voice[:, None, :]).sum(dim=0).numpy()
@@ -182,6 +183,95 @@ def test_farther_out_is_stranger(fitted: Autoencoder):
     features.values[:, 0] = [2.0, 4.0, 8.0, 100.0, 1e9]
     assert (np.diff(fitted.score(features)) > 0.0).all()
     assert np.isfinite(fitted.score(features)).all()
+
+
+def squashed(values: Floats) -> Floats:
+    """Encode numbers as the encoder does."""
+    low, centre, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+    encoded: Floats = np.arcsinh((values - centre) / ((high - low) / 1.349))
+    return encoded
+
+
+def one_hot(chance: np.random.Generator, rows: int, shares: Sequence[float]) -> Floats:
+    hot: Floats = np.eye(len(shares))[chance.choice(len(shares), rows, p=shares)]
+    return hot
+
+
+ROWS, PLANTED = 3000, 6
+PLANTS = {"fifty times": 0.97, "six sigmas": 0.93, "a broken relation": 0.9, "a rare value": 0.95}
+"""What is wrong in the first rows, six after six, and how many ordinary rows each has to beat."""
+
+
+@pytest.fixture(scope="module", params=[6, 36], ids="{} numbers".format)
+def planted(request: pytest.FixtureRequest) -> tuple[FeatureMatrix, Autoencoder]:
+    """Return numbers, normal and lognormal, with two categories and a rare flag, and the fit."""
+    chance, count = np.random.default_rng(2), request.param
+    cause = chance.standard_normal((ROWS, 2)) @ chance.standard_normal((2, count))
+    values = cause + 0.6 * chance.standard_normal((ROWS, count))
+    values[:, 1] = values[:, 0] + 0.2 * chance.standard_normal(ROWS)
+    large, far, broken, rare = np.split(np.arange(len(PLANTS) * PLANTED), len(PLANTS))
+    values[far, 2] = 6.0 * values[:, 2].std()
+    values[broken, 0], values[broken, 1] = 2.0 * values[:, 0].std(), -2.0 * values[:, 1].std()
+    values[:, count // 2 :] = np.exp(0.5 * values[:, count // 2 :])
+    values[large, -1] *= 50.0
+    method, country = (one_hot(chance, ROWS, (0.7, 0.2, 0.1, 0.0)) for _ in range(2))
+    method[rare] = np.eye(4)[3]
+    flag = chance.random((ROWS, 1)) < 0.02
+    layout = layout_of(
+        *((f"n{place}", 1, Loss.SQUARED) for place in range(count)),
+        ("method", 4, Loss.CATEGORY),
+        ("country", 4, Loss.CATEGORY),
+        ("flag", 1, Loss.BINARY),
+    )
+    values = np.hstack([squashed(values), method, country, flag]).astype(np.float32)
+    features = FeatureMatrix(values, layout)
+    return features, AutoencoderSettings().fit(features, seed=1, progress=None)
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_what_is_wrong_with_one_column_of_many_is_found(
+    planted: tuple[FeatureMatrix, Autoencoder], plant: str
+):
+    features, detector = planted
+    scores = detector.score(features)
+    ordinary = scores[len(PLANTS) * PLANTED :]
+    first = list(PLANTS).index(plant) * PLANTED
+    beaten = (scores[first : first + PLANTED, None] > ordinary).mean()
+    assert beaten > PLANTS[plant]
+
+
+def test_a_column_counts_by_how_unusual_its_surprise_is(
+    planted: tuple[FeatureMatrix, Autoencoder],
+):
+    features, detector = planted
+    losses = detector.block_losses(features)
+    names = [block.column for block in features.layout.blocks]
+    method = losses[:, names.index("method")]
+    start = features.layout.blocks[names.index("method")].start
+    common, tenth, rare = (
+        np.median(method[features.values[:, start + place] == 1.0]) for place in (0, 2, 3)
+    )
+    far = losses[:PLANTED, names.index("method") - 1].min()
+    assert common < 0.1 * tenth
+    assert tenth < 0.2 * rare
+    assert tenth < 0.2 * far
+
+
+def test_a_lone_column_without_a_pattern_can_be_judged():
+    chance = np.random.default_rng(0)
+    values = squashed(chance.standard_normal((400, 1))).astype(np.float32)
+    features = FeatureMatrix(values, layout_of(("a", 1, Loss.SQUARED)))
+    scores = AutoencoderSettings().fit(features, seed=1, progress=None).score(features)
+    assert set(np.argsort(np.abs(values[:, 0]))[-2:]) <= set(np.argsort(scores)[-4:])
+
+
+def test_a_number_that_hardly_ever_changes_does_not_drown_the_rest():
+    features = numbers(2000, 6)
+    features.values[:, 5] = np.where(np.arange(2000) % 200 == 0, np.arcsinh(14.0), 0.0)
+    losses = AutoencoderSettings().fit(features, seed=1, progress=None).block_losses(features)
+    changed = np.arange(2000) % 200 == 0
+    assert losses[~changed, 5].max() < 0.1
+    assert losses[changed, 5].max() < 5.0 * np.quantile(losses[:, 0], 0.995)
 
 
 @pytest.mark.parametrize(
