@@ -49,7 +49,7 @@ class SourceConfig(_Section):
     key: tuple[str, ...] = Field((), description="Columns that identify a row.")
     event_time: str | None = Field(None, description="When the row happened.")
     timezone: str = Field("UTC", description="Where a date begins.")
-    entity: str | None = Field(None, description="Whom the row is about; never a feature.")
+    entity: str | None = Field(None, description="Whom the row is about; a feature only if listed.")
     label: str | None = Field(None, description="Read by evaluate alone.")
     exclude: tuple[str, ...] = Field((), description="Columns that are never a feature.")
     keep: tuple[str, ...] = Field((), description="Carried to the outputs, not a feature.")

@@ -90,27 +90,37 @@ def write_quarantine(quarantine: DataFrame, directory: Path) -> dict[date, Writt
 def count_records(records: DataFrame) -> dict[date, DateCounts]:
     """Count what was scored and flagged of each date; collect in proportion to the dates alone."""
     flagged = records.where(F.col(RECORD) == ANOMALY)
-    severities: dict[date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SEVERITIES, 0))
-    for day, severity, count in flagged.groupBy("event_date", "severity").count().collect():
-        severities[day][severity] = count
-    first = flagged.groupBy("event_date", "reason_1_column").count().collect()
-    reasons = {
-        day: min(
-            ((-count, name or "") for other, name, count in first if other == day),
-        )[1]
-        for day in severities
-    }
+    severities, reasons = _severities(flagged), _first_reasons(flagged)
     strangest = flagged.groupBy("event_date").agg(F.max("anomaly_score")).collect()
-    highest: dict[date, float] = dict(strangest)
+    highest = {day: {"score_highest": score} for day, score in strangest}
     return {
         day: DateCounts(
             sum(bins.values()),
             severities.get(day, {}),
-            reasons.get(day) or None,
-            _quantiles(bins) | ({"score_highest": highest[day]} if day in highest else {}),
+            reasons.get(day),
+            _quantiles(bins) | highest.get(day, {}),
         )
         for day, bins in _tallies(records).items()
     }
+
+
+def _severities(flagged: DataFrame) -> dict[date, dict[str, int]]:
+    """Count the flagged rows of each date by severity."""
+    counted: dict[date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SEVERITIES, 0))
+    for day, severity, rows in flagged.groupBy("event_date", "severity").count().collect():
+        counted[day][severity] = rows
+    return counted
+
+
+def _first_reasons(flagged: DataFrame) -> dict[date, str]:
+    """Return the column most often named first on each date; of equals the first by name."""
+    named = flagged.where(F.col("reason_1_column").isNotNull())
+    counted = named.groupBy("event_date", "reason_1_column").count().collect()
+    ranked = sorted(counted, key=lambda row: (-row["count"], row["reason_1_column"]))
+    commonest: dict[date, str] = {}
+    for row in ranked:
+        commonest.setdefault(row["event_date"], row["reason_1_column"])
+    return commonest
 
 
 def _tallies(records: DataFrame) -> dict[date, dict[int, int]]:
