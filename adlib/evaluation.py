@@ -68,12 +68,7 @@ def evaluate_rows(counted: CountedRows, budget: float | None) -> dict[str, Any]:
 
 
 def _score_counts(labelled: CountedRows) -> ScoreCounts:
-    distinct, places = np.unique(labelled.scores, return_inverse=True)
-    anomalous = np.where(labelled.labels > 0.0, labelled.rows, 0)
-    count = len(distinct)
-    positives = np.bincount(places, weights=anomalous, minlength=count).astype(np.int64)
-    rows = np.bincount(places, weights=labelled.rows, minlength=count).astype(np.int64)
-    return ScoreCounts(distinct, rows - positives, positives)
+    return ScoreCounts.of_rows(labelled.scores, labelled.labels, labelled.rows)
 
 
 def _confusion(labelled: CountedRows) -> Confusion:

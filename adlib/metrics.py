@@ -23,11 +23,17 @@ class ScoreCounts:
     anomalous: Ints
 
     @classmethod
-    def of_rows(cls, scores: Floats, labels: Ints) -> ScoreCounts:
-        """Count rows by score, from scores and labels (1 = anomaly) of shape (rows,)."""
+    def of_rows(cls, scores: Floats, labels: Floats, rows: Ints | None = None) -> ScoreCounts:
+        """Count rows by score: arrays of one shape, labels above 0 are anomalies.
+
+        `rows` says how many rows each entry stands for, one where it is left out.
+        """
+        each = np.ones(len(scores), dtype=np.int64) if rows is None else rows
         distinct, places = np.unique(scores, return_inverse=True)
-        anomalous = np.bincount(places, weights=labels, minlength=len(distinct)).astype(np.int64)
-        total = np.bincount(places, minlength=len(distinct))
+        count = len(distinct)
+        strange = np.where(labels > 0, each, 0)
+        anomalous = np.bincount(places, weights=strange, minlength=count).astype(np.int64)
+        total = np.bincount(places, weights=each, minlength=count).astype(np.int64)
         return cls(distinct, total - anomalous, anomalous)
 
     @property

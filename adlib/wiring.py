@@ -12,14 +12,13 @@ from adlib.config import Config, config_digest
 from adlib.detectors import DetectorSettings, settings_from_plain
 from adlib.encoding import Candidate, EncodingSettings, Feature, Kind
 from adlib.registry import Registry
-from adlib.spark.planning import Preparation
+from adlib.spark.planning import OURS, Preparation
 from adlib.spark.sampling import Sample, SampleRequest
 from adlib.spark.tables import Source
 from adlib.spark.training import Training
 from adlib.spark.windows import WindowColumn, WindowSpec, window_columns
 from adlib.thresholds import THRESHOLDS, ThresholdSettings
 
-OWN_COLUMNS = ("dt", "row_hash", "short_history")
 _CALENDAR = {"_hour": 24.0, "_weekday": 7.0}
 _NUMBERS = (T.LongType, T.FloatType, T.DoubleType)
 
@@ -107,7 +106,7 @@ def _roles(config: Config) -> set[str]:
     named = (source.label, source.entity, source.event_time, config.evaluate.by)
     declared = declared_of(config) or {}
     entities = {window.by for window in config.windows} | {source.entity}
-    never = {*OWN_COLUMNS, *source.key, *source.keep, *source.exclude, *filter(None, named)}
+    never = {*OURS, *source.key, *source.keep, *source.exclude, *filter(None, named)}
     return (never | {name for name in entities if name}) - set(declared)
 
 
