@@ -7,12 +7,15 @@ and which column of the source each of them speaks for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -46,10 +49,14 @@ class TextColumn:
         return len(self.codes)
 
     def take(self, rows: Ints | Flags | slice) -> TextColumn:
-        """Return the chosen rows, over no more of the dictionary than there are rows."""
-        codes = self.codes[rows]
+        """Return the chosen rows, over the same dictionary."""
+        return TextColumn(self.codes[rows], self.values)
+
+    def compact(self) -> TextColumn:
+        """Return the same rows over no more of the dictionary than there are rows."""
+        codes = self.codes
         if len(self.values) <= len(codes):
-            return TextColumn(codes, self.values)
+            return self
         used, places = np.unique(codes, return_inverse=True)
         absent = int(len(used) > 0 and used[0] < 0)
         return TextColumn(places - absent, self.values[used[absent:]])
@@ -133,18 +140,98 @@ class Layout:
         """How many columns the matrix has."""
         return self.blocks[-1].stop if self.blocks else 0
 
-    @property
+    @cached_property
     def sources(self) -> tuple[str, ...]:
         """The source's columns that the matrix speaks for, each once, in order."""
         return tuple(dict.fromkeys(block.source for block in self.blocks))
 
+    @cached_property
+    def membership(self) -> Floats:
+        """Which block belongs to which source: shape (sources, blocks), ones and zeros."""
+        blocks = [block.source for block in self.blocks]
+        return np.equal.outer(self.sources, blocks).astype(np.float64)
+
+    @cached_property
+    def categories(self) -> tuple[Block, ...]:
+        """The blocks of which one column is 1 and all others are 0, in order."""
+        return tuple(block for block in self.blocks if block.loss is Loss.CATEGORY)
+
+    @cached_property
+    def number_columns(self) -> Ints:
+        """Where in the matrix the columns of all other blocks stand: shape (numbers,)."""
+        others = (block for block in self.blocks if block.loss is not Loss.CATEGORY)
+        columns = [column for block in others for column in range(block.start, block.stop)]
+        return np.asarray(columns, dtype=np.intp)
+
+
+class Buffers:
+    """Arrays by name that are used again from block to block, so that they stay in the cache."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, NDArray[np.generic]] = {}
+
+    def get(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of this shape, whatever it holds."""
+        size = math.prod(shape)
+        held = self._held.get(name)
+        if held is None or held.size < size or held.dtype != dtype:
+            held = self._held[name] = np.empty(size, dtype=dtype)
+        return held[:size].reshape(shape)
+
 
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """Encoded rows: shape (rows, layout.width), finite, float32 or float64."""
+    """Encoded rows, finite, float32 or float64; a category is one place, not many zeros.
 
-    values: Floats
+    Its numbers stand column by column, as a table's columns come and as arithmetic on whole columns
+    is fastest.
+    """
+
+    inputs: Floats
+    """Shape (numbers + 1, rows): layout.number_columns, and a last row of ones, by which a bias is
+    one more weight."""
+    places: Ints
+    """Which column of its block is 1: shape (layout.categories, rows)."""
     layout: Layout
 
+    @classmethod
+    def empty(cls, layout: Layout, rows: int, dtype: DTypeLike, buffers: Buffers) -> FeatureMatrix:
+        """Return a matrix that is to be filled."""
+        inputs = buffers.get("inputs", (len(layout.number_columns) + 1, rows), dtype)
+        inputs[-1] = 1.0
+        places = buffers.get("places", (len(layout.categories), rows), np.intp)
+        return cls(inputs, places, layout)
+
+    @classmethod
+    def from_one_hot(cls, values: Floats, layout: Layout) -> FeatureMatrix:
+        """Take apart a matrix of shape (rows, layout.width)."""
+        features = cls.empty(layout, len(values), values.dtype, Buffers())
+        features.numbers[:] = values[:, layout.number_columns].T
+        for place, block in enumerate(layout.categories):
+            features.places[place] = values[:, block.span].argmax(axis=1)
+        return features
+
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.inputs[0])
+
+    @property
+    def numbers(self) -> Floats:
+        """All that is no category: shape (numbers, rows)."""
+        return self.inputs[:-1]
+
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """The precision of the numbers."""
+        return self.inputs.dtype
+
+    def take(self, rows: Ints | Flags | slice) -> FeatureMatrix:
+        """Return the chosen rows."""
+        return FeatureMatrix(self.inputs[:, rows], self.places[:, rows], self.layout)
+
+    def one_hot(self) -> Floats:
+        """Return all columns side by side, categories as zeros and a one: (rows, layout.width)."""
+        values = np.zeros((len(self), self.layout.width), dtype=self.dtype)
+        values[:, self.layout.number_columns] = self.numbers.T
+        for block, places in zip(self.layout.categories, self.places, strict=True):
+            values[np.arange(len(self)), block.start + places] = 1.0
+        return values

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from adlib.arrays import Columns, FeatureMatrix, Floats, NumberColumn
-from adlib.detectors import Detector
+from adlib.arrays import Column, Columns, Flags, Floats, Layout, NumberColumn
+from adlib.detectors import Judgement
+from adlib.detectors.network import matrix_product
 from adlib.encoding import ColumnEncoding, Encoder, Kind
 from adlib.encoding.columns import NOTHING
 from adlib.encoding.wording import duration_text, number_text
@@ -43,30 +46,30 @@ class Finding:
 
 
 def explain(
-    encoder: Encoder, detector: Detector, columns: Columns, features: FeatureMatrix, top: int
+    encoder: Encoder, judged: Judgement, columns: Columns, top: int
 ) -> list[tuple[Reason, ...]]:
     """Return the reasons of every row, the largest share first; only columns that contribute.
 
-    `features` holds the same rows as `columns`, in float64.
+    `judged` is about the same rows as `columns`, in float64.
     """
-    losses = detector.block_losses(features)
-    shares = _shares(detector.contributions(features))
-    expected = detector.reconstruct(features)
+    shares = _shares(source_losses(judged.losses, encoder.layout))
+    ranked = np.argsort(-shares, axis=1, kind="stable")[:, :top]
+    teller = _Teller.of(encoder, columns, judged)
     return [
-        _row_reasons(encoder, columns, _Judged(row, losses[row], shares[row], expected[row]), top)
-        for row in range(len(features))
+        tuple(
+            teller.reason(row, place, share)
+            for place, share in zip(places, row_shares, strict=True)
+            if share > 0.0
+        )
+        for row, (places, row_shares) in enumerate(
+            zip(ranked.tolist(), np.take_along_axis(shares, ranked, axis=1).tolist(), strict=True)
+        )
     ]
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """What the detector says about one row."""
-
-    row: int
-    """Where in the batch it stands."""
-    losses: Floats
-    shares: Floats
-    expected: Floats
+def source_losses(losses: Floats, layout: Layout) -> Floats:
+    """Add up what a source's blocks add to the score: shape (rows, layout.sources)."""
+    return matrix_product(losses, layout.membership.astype(losses.dtype))
 
 
 def _shares(contributions: Floats) -> Floats:
@@ -77,55 +80,58 @@ def _shares(contributions: Floats) -> Floats:
     return shares
 
 
-def _row_reasons(
-    encoder: Encoder, columns: Columns, judged: _Judged, top: int
-) -> tuple[Reason, ...]:
-    sources, shares = encoder.layout.sources, judged.shares
-    ranked = sorted(range(len(sources)), key=lambda place: (-shares[place], place))
-    reasons = []
-    for place in ranked[:top]:
-        if shares[place] <= 0.0:
-            break
-        index = _most_telling(encoder, sources[place], judged.losses)
-        encoding, span = encoder.encodings[index], encoder.spans[index]
-        finding = _finding(encoding, encoder, columns, judged.row, judged.expected[span])
-        reasons.append(
-            Reason(
-                sources[place],
-                finding.actual,
-                finding.expected,
-                round(float(shares[place]), _SHARE_DIGITS),
-                finding.direction,
-                finding.sentence,
-            )
-        )
-    return tuple(reasons)
+@dataclass(frozen=True)
+class _Teller:
+    """What is needed to say why a row is strange."""
+
+    encoder: Encoder
+    columns: Columns
+    expected: Floats
+    losses: list[list[float]]
+    """By row and encoding."""
+    unseen: Mapping[str, Flags]
+
+    @classmethod
+    def of(cls, encoder: Encoder, columns: Columns, judged: Judgement) -> _Teller:
+        names = [block.column for block in encoder.layout.blocks]
+        membership = np.equal.outer(encoder.names, names).astype(np.float64)
+        losses = matrix_product(judged.losses.astype(np.float64), membership)
+        return cls(encoder, columns, judged.expected, losses.tolist(), encoder.unseen(columns))
+
+    def reason(self, row: int, place: int, share: float) -> Reason:
+        """Say a word on one of the layout's sources."""
+        source, index = self.encoder.layout.sources[place], self._most_telling(row, place)
+        finding = self._finding(row, index)
+        return Reason(source, share=round(share, _SHARE_DIGITS), **vars(finding))
+
+    def _most_telling(self, row: int, place: int) -> int:
+        """Return which of a source's encodings adds most to the row's score."""
+        own = self.encoder.encodings_of_source[place]
+        return own[0] if len(own) == 1 else max(own, key=self.losses[row].__getitem__)
+
+    def _finding(self, row: int, index: int) -> Finding:
+        encoding, span = self.encoder.encodings[index], self.encoder.spans[index]
+        feature, expected = encoding.feature, self.expected[row, span]
+        if feature.entity is not None:
+            return _window_finding(encoding, self.encoder, self.columns, row, expected)
+        column = self.columns[feature.name]
+        actual, usual = encoding.text_at(column, row), encoding.decode(expected)
+        if actual is None:
+            sentence = f"{feature.source} is missing where {usual} is expected"
+            if usual == NOTHING:
+                sentence = f"{feature.source} is missing, which is unusual here"
+            return Finding(None, usual, "missing", sentence)
+        if feature.source in self.unseen and self.unseen[feature.source][row]:
+            sentence = f"{feature.source} is {actual}, not seen before"
+            return Finding(actual, usual, "unseen", sentence)
+        return _plain_finding(encoding, column, row, expected, (actual, usual))
 
 
-def _most_telling(encoder: Encoder, source: str, losses: Floats) -> int:
-    """Return which of a source's encodings adds most to the row's score."""
-    added: dict[str, float] = {}
-    for block, loss in zip(encoder.layout.blocks, losses, strict=True):
-        if block.source == source:
-            added[block.column] = added.get(block.column, 0.0) + float(loss)
-    return encoder.names.index(max(added, key=lambda name: added[name]))
-
-
-def _finding(
-    encoding: ColumnEncoding, encoder: Encoder, columns: Columns, row: int, expected: Floats
+def _plain_finding(
+    encoding: ColumnEncoding, column: Column, row: int, expected: Floats, said: tuple[str, str]
 ) -> Finding:
-    feature, column = encoding.feature, columns[encoding.feature.name]
-    if feature.entity is not None:
-        return _window_finding(encoding, encoder, columns, row, expected)
-    actual, usual = encoding.text_at(column, row), encoding.decode(expected)
-    if actual is None:
-        sentence = f"{feature.source} is missing where {usual} is expected"
-        if usual == NOTHING:
-            sentence = f"{feature.source} is missing, which is unusual here"
-        return Finding(None, usual, "missing", sentence)
-    if bool(encoding.is_unseen(column.take(np.asarray([row])))[0]):
-        sentence = f"{feature.source} is {actual}, not seen before"
-        return Finding(actual, usual, "unseen", sentence)
+    """Compare a value with the one expected, in words and, of a number, as high or low."""
+    feature, (actual, usual) = encoding.feature, said
     direction, about = "unusual", ""
     if feature.kind is Kind.NUMBER:
         direction = _direction(encoding.number_at(column, row), encoding.expected_number(expected))
@@ -142,7 +148,7 @@ def _window_finding(
     """Say what is usual for this entity: its own mean of a ratio, else what the model expects."""
     feature = encoding.feature
     value = encoding.number_at(columns[feature.name], row)
-    if np.isnan(value):
+    if math.isnan(value):
         usual = encoding.decode(expected)
         sentence = f"{feature.source} has no earlier value for this {feature.entity}"
         return Finding(None, usual, "missing", sentence)

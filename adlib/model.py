@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from adlib.arrays import (
+    Buffers,
     Columns,
-    FeatureMatrix,
     Flags,
     Floats,
     Ints,
@@ -92,10 +92,7 @@ class Model:
         Raises:
             InputError: if a column is missing or of another type than in training.
         """
-        scores = np.empty(row_count(columns), dtype=np.float64)
-        for start in range(0, len(scores), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            scores[block] = self._screen(take_rows(columns, block))
+        scores = self._screen(columns)
         near = ~(scores < self._screen_cut)
         chosen = np.flatnonzero(near)
         exact = self.exact_scores(take_rows(columns, chosen))
@@ -110,8 +107,7 @@ class Model:
 
     def _screen(self, columns: Columns) -> Floats:
         """Score in float32; what overflows is not below any cut."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.detector.score(self.encoder.transform(columns, np.float32))
+        return _block_scores(self.encoder, self.detector, columns, np.float32)
 
     def exact_scores(self, columns: Columns) -> Floats:
         """Score in float64, each row by itself, rounded to float32's precision: shape (rows,)."""
@@ -121,25 +117,43 @@ class Model:
         rows = np.flatnonzero(is_anomaly)
         chosen = take_rows(columns, rows)
         strange = scores[rows]
-        features = self.encoder.transform(chosen, np.float64)
         return Flagged(
             rows,
             self.threshold.percentiles(strange),
             self.threshold.p_values(strange),
             self.threshold.severities(strange),
-            explain(self.encoder, self.detector, chosen, features, self.reasons),
+            self._reasons(chosen),
             _count(self.encoder.missing(chosen), len(rows)),
             _count(self.encoder.unseen(chosen), len(rows)),
         )
 
+    def _reasons(self, columns: Columns) -> list[tuple[Reason, ...]]:
+        """Say of every row why it is strange, block after block."""
+        reasons: list[tuple[Reason, ...]] = []
+        for start in range(0, row_count(columns), BLOCK_ROWS):
+            block = take_rows(columns, slice(start, start + BLOCK_ROWS))
+            judged = self.detector.judge(self.encoder.transform(block, np.float64))
+            reasons.extend(explain(self.encoder, judged, block, self.reasons))
+        return reasons
+
 
 def exact_scores(encoder: Encoder, detector: Detector, columns: Columns) -> Floats:
     """Score in float64, each row by itself, rounded to float32's precision: shape (rows,)."""
+    scores = _block_scores(encoder, detector, columns, np.float64)
+    return np.minimum(scores, _LARGEST_SCORE).astype(np.float32).astype(np.float64)
+
+
+def _block_scores(
+    encoder: Encoder, detector: Detector, columns: Columns, dtype: type[np.floating[Any]]
+) -> Floats:
+    """Score block after block, all in the same buffers: shape (rows,), float64."""
     scores = np.empty(row_count(columns), dtype=np.float64)
-    for start in range(0, len(scores), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        features = encoder.transform(take_rows(columns, block), np.float64)
-        scores[block] = np.minimum(detector.score(features), _LARGEST_SCORE).astype(np.float32)
+    buffers = Buffers()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(scores), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            features = encoder.transform(take_rows(columns, block), dtype, buffers)
+            scores[block] = detector.score(features, buffers)
     return scores
 
 
@@ -188,13 +202,13 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     fitted = detector.fit(learned, seed=seed, progress=progress)
     exact = exact_scores(encoder, fitted, calibration)
     calibrated = Threshold.calibrate(threshold, exact, rows_per_day)
-    fast = encoder.transform(calibration, np.float32)
+    fast = _block_scores(encoder, fitted, calibration, np.float32)
     return Model(
         name=name,
         encoder=encoder,
         detector=fitted,
         threshold=calibrated,
-        screen_margin=_screen_margin(fitted, fast, exact, calibrated.cut),
+        screen_margin=_screen_margin(fast, exact, calibrated.cut),
         reasons=reasons,
         provenance={
             **provenance,
@@ -204,17 +218,12 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     )
 
 
-def _screen_margin(detector: Detector, fast: FeatureMatrix, exact: Floats, cut: float) -> float:
+def _screen_margin(screened: Floats, exact: Floats, cut: float) -> float:
     """Return ten times the largest error of float32 among the calibration rows.
 
     Relative to the score or to the cut, whichever is larger: far below the cut no error matters.
     What overflows in float32 is scored again in any case.
     """
-    screened = np.empty(len(fast))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, len(fast), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            screened[block] = detector.score(FeatureMatrix(fast.values[block], fast.layout))
     finite = np.isfinite(screened)
     error = np.abs(np.where(finite, screened, exact) - exact)
     scale = np.maximum(np.maximum(np.abs(exact), abs(cut)), float(np.finfo(np.float32).tiny))

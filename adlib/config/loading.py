@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adlib.config.schema import CONTRADICTION, Config
+from adlib.config.schema import CONTRADICTION, DETECTOR_KINDS, Config
 from adlib.config.yaml_places import Place, PlacedYaml, read_yaml
 from adlib.errors import ConfigError
 
@@ -53,11 +53,11 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
 
 def _told_once(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """Leave out that a list is too short where that is because an item of it is wrong."""
-    lists = {tuple(detail["loc"])[:-1] for detail in details}
+    lists = {_place_in_file(detail)[:-1] for detail in details}
     return [
         detail
         for detail in details
-        if detail["type"] != "too_short" or tuple(detail["loc"]) not in lists
+        if detail["type"] != "too_short" or _place_in_file(detail) not in lists
     ]
 
 
@@ -66,7 +66,7 @@ def _contradictions(values: Any, wrong: Sequence[ErrorDetails]) -> list[ErrorDet
     if any(detail["type"] == CONTRADICTION for detail in wrong):
         return []
     try:
-        Config.model_validate(_without(values, {tuple(detail["loc"]) for detail in wrong}, ()))
+        Config.model_validate(_without(values, {_place_in_file(detail) for detail in wrong}, ()))
     except ValidationError as error:
         return [detail for detail in error.errors() if detail["type"] == CONTRADICTION]
     return []
@@ -126,7 +126,7 @@ def _apply(setting: str, placed: PlacedYaml, overridden: set[Place]) -> None:
 
 
 def _problem(detail: ErrorDetails, placed: PlacedYaml, overridden: set[Place]) -> str:
-    place = tuple(detail["loc"])
+    place = _place_in_file(detail)
     if detail["type"] == "invalid_key":  # lines are by what stands in the file
         place = (*place[:-1], str(place[-1]))
     dotted = ".".join(str(part) for part in place)
@@ -145,7 +145,7 @@ def _where(place: Place, lines: Mapping[Place, int], overridden: set[Place]) -> 
 
 def _words(detail: ErrorDetails, place: Place, dotted: str) -> str:
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(place[-1]), _known_keys(place[:-1]), n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(place[-1]), _known_keys(detail), n=1, cutoff=0.4)
         meant = f"; did you mean {near[0]!r}?" if near else ""
         return f"unknown key {_shortened(dotted)!r}{meant}"
     if detail["type"] == "missing":
@@ -172,12 +172,19 @@ def yaml_text(value: Any) -> str:
     return yaml.safe_dump(value, width=float("inf")).removesuffix("...\n").strip()
 
 
-def _known_keys(place: Place) -> list[str]:
+def _place_in_file(detail: ErrorDetails) -> Place:
+    """Return where a problem stands; pydantic puts a detector's kind between section and key."""
+    first, *rest = detail["loc"] or ("",)
+    tagged = first == "detector" and rest and rest[0] in DETECTOR_KINDS
+    return tuple(detail["loc"]) if not tagged else (first, *rest[1:])
+
+
+def _known_keys(detail: ErrorDetails) -> list[str]:
     section: type[BaseModel] = Config
-    for part in place:
+    for part in detail["loc"][:-1]:
         if isinstance(part, int):
             continue
-        inner = _section_of(section, part)
+        inner = DETECTOR_KINDS.get(part) or _section_of(section, part)
         if inner is None:
             return []
         section = inner

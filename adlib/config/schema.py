@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
@@ -170,9 +173,46 @@ class AutoencoderConfig(_Section):
     learning_rate: float | None = Field(None, gt=0.0, le=10.0)
     trim_fraction: float | None = Field(None, ge=0.0, lt=1.0)
     validation_fraction: float | None = Field(None, gt=0.0, lt=1.0)
+    most_classes: int | None = Field(
+        None, ge=2, le=100_000, description="Values of a category that are told apart."
+    )
 
 
-DetectorConfig = AutoencoderConfig
+class DenseAutoencoderConfig(_Section):
+    """The dense autoencoder's; what is left out keeps the detector's own default."""
+
+    kind: Literal["dense_autoencoder"]
+    layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(
+        None, min_length=1, max_length=20, description="Units of each hidden layer."
+    )
+    steps: int | None = Field(None, ge=1, le=1_000_000)
+    batch_rows: int | None = Field(None, ge=1, le=1_000_000)
+    learning_rate: float | None = Field(None, gt=0.0, le=10.0)
+    trim_fraction: float | None = Field(None, ge=0.0, lt=1.0)
+    validation_fraction: float | None = Field(None, gt=0.0, lt=1.0)
+
+
+DETECTOR_KINDS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"autoencoder": AutoencoderConfig, "dense_autoencoder": DenseAutoencoderConfig}
+)
+
+
+def _detector_kind(given: Any) -> str:
+    """Return which detector a section is about: the default where it does not say."""
+    if isinstance(given, Mapping):
+        return str(given.get("kind", "autoencoder"))
+    return str(getattr(given, "kind", "autoencoder"))
+
+
+DetectorConfig = Annotated[
+    Annotated[AutoencoderConfig, Tag("autoencoder")]
+    | Annotated[DenseAutoencoderConfig, Tag("dense_autoencoder")],
+    Discriminator(
+        _detector_kind,
+        custom_error_type="unknown_kind",
+        custom_error_message=f"kind should be one of {', '.join(DETECTOR_KINDS)}",
+    ),
+]
 
 
 class ThresholdConfig(_Section):

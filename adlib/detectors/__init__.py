@@ -4,13 +4,14 @@
 may use. A detector is immutable: it comes fitted out of `DetectorSettings.fit`.
 """
 
-from adlib.detectors.base import Detector, DetectorSettings, Progress
+from adlib.detectors.base import Detector, DetectorSettings, Judgement, Progress
 from adlib.detectors.table import DETECTORS, detector_from_parts, settings_from_plain
 
 __all__ = [
     "DETECTORS",
     "Detector",
     "DetectorSettings",
+    "Judgement",
     "Progress",
     "detector_from_parts",
     "settings_from_plain",

@@ -29,13 +29,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
 
-from adlib.arrays import Block, FeatureMatrix, Floats, Layout, Loss, Tensors
-from adlib.detectors.base import Detector, DetectorSettings, Progress, matrix_product
+from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Loss, Tensors
+from adlib.detectors.base import (
+    Detector,
+    DetectorSettings,
+    Judgement,
+    Progress,
+    refuse_other_shapes,
+)
+from adlib.detectors.classes import ValueClasses
+from adlib.detectors.network import Network, column_sum, is_single, surprises
 from adlib.errors import ModelError
 
 
@@ -57,6 +64,8 @@ class AutoencoderSettings(DetectorSettings):
     """Share of each batch, the worst rebuilt, that is not learned from."""
     validation_fraction: float = 0.1
     """Share of the rows that is not learned from and says when to stop."""
+    most_classes: int = 16
+    """Values of a category that are told apart in what is rebuilt; rarer ones share the last."""
     kind: ClassVar[str] = "autoencoder"
 
     def fit(  # noqa: D102 - said on the base
@@ -64,43 +73,44 @@ class AutoencoderSettings(DetectorSettings):
     ) -> Autoencoder:
         from adlib.detectors.autoencoder_training import train_network  # noqa: PLC0415
 
-        network = train_network(features, self, seed=seed, progress=progress)
-        metrics = {"steps": float(network.steps), "validation_loss": network.validation_loss}
+        classes = ValueClasses.fit(features, self.most_classes)
+        trained = train_network(features, classes, self, seed=seed, progress=progress)
         unmeasured = np.zeros((1 + len(_SHARES), len(features.layout.blocks)), dtype=np.float32)
         fitted = Autoencoder(
             features.layout,
             self,
-            network.weights,
-            network.biases,
+            Network(features.layout, trained.weights, trained.biases),
+            classes,
             unmeasured[1:],
             unmeasured,
-            metrics,
+            {"steps": float(trained.steps), "validation_loss": trained.validation_loss},
         )
         return fitted.judging_by(features)
 
     def restore(self, layout: Layout, tensors: Tensors) -> Autoencoder:  # noqa: D102
+        outputs = int(np.max(tensors.get("classes", np.zeros(1)), initial=0)) + 1
         units = self.members * self.hidden
         shapes = {
             "weight_0": (units, layout.width),
             "bias_0": (units,),
-            "weight_1": (layout.width, units),
-            "bias_1": (layout.width,),
+            "weight_1": (outputs, units),
+            "bias_1": (outputs,),
+            "classes": (layout.width,),
+            "surplus": (layout.width,),
             "knots": (len(_SHARES), len(layout.blocks)),
             "bends": (1 + len(_SHARES), len(layout.blocks)),
         }
-        found = {name: tensor.shape for name, tensor in tensors.items()}
-        if found != shapes:
-            message = (
-                f"The model's tensors have the shapes {found}; its settings ask for {shapes}. "
-                "Restore the model from a backup or train again."
-            )
-            raise ModelError(message)
+        refuse_other_shapes(tensors, shapes)
         floats = {name: np.asarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
         return Autoencoder(
             layout,
             self,
-            (floats["weight_0"], floats["weight_1"]),
-            (floats["bias_0"], floats["bias_1"]),
+            Network(
+                layout,
+                (floats["weight_0"], floats["weight_1"]),
+                (floats["bias_0"], floats["bias_1"]),
+            ),
+            ValueClasses(layout, tensors["classes"].astype(np.int32), floats["surplus"]),
             floats["knots"],
             floats["bends"],
         )
@@ -111,11 +121,11 @@ class AutoencoderSettings(DetectorSettings):
 
 @dataclass(frozen=True, eq=False)
 class Autoencoder(Detector):
-    """A fitted autoencoder: two layers of weights (out, in) and biases (out,), float32."""
+    """A fitted autoencoder."""
 
     own_settings: AutoencoderSettings
-    weights: tuple[Floats, Floats]
-    biases: tuple[Floats, Floats]
+    network: Network
+    classes: ValueClasses
     knots: Floats
     """The surprises at which the slope of a block's evidence changes: shape (knots, blocks)."""
     bends: Floats
@@ -132,44 +142,39 @@ class Autoencoder(Detector):
     def metrics(self) -> dict[str, float]:  # noqa: D102
         return self.fit_metrics
 
-    @cached_property
-    def _layers(self) -> dict[type, tuple[Floats, ...]]:
-        """Both layers' weights and biases in both precisions."""
-        tensors = (self.weights[0], self.biases[0], self.weights[1], self.biases[1])
-        return {
-            dtype: tuple(tensor.astype(dtype) for tensor in tensors)
-            for dtype in (np.float32, np.float64)
-        }
+    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
+        buffers = Buffers()
+        outputs = self.network.outputs(features, buffers)
+        losses = self._losses(self._surprises(features, outputs, buffers), buffers)
+        return Judgement(np.ascontiguousarray(losses.T), self.classes.by_value(outputs).T)
 
-    @cached_property
-    def _membership(self) -> Floats:
-        """Which block belongs to which source: shape (sources, blocks), ones and zeros."""
-        blocks = [block.source for block in self.layout.blocks]
-        return np.equal.outer(self.layout.sources, blocks).astype(np.float64)
+    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
+        buffers = buffers or Buffers()
+        outputs = self.network.outputs(features, buffers)
+        return column_sum(self._losses(self._surprises(features, outputs, buffers), buffers))
 
-    def reconstruct(self, features: FeatureMatrix) -> Floats:  # noqa: D102
-        weight_0, bias_0, weight_1, bias_1 = self._layers[features.values.dtype.type]
-        hidden = matrix_product(features.values, weight_0)
-        hidden += bias_0
-        np.maximum(hidden, 0.0, out=hidden)
-        rebuilt = matrix_product(hidden, weight_1)
-        rebuilt += bias_1
-        return rebuilt
-
-    def block_losses(self, features: FeatureMatrix) -> Floats:  # noqa: D102
-        evidence = self._evidence(features)
-        weak = np.minimum(evidence, _STRONG)
+    def _losses(self, surprise: Floats, buffers: Buffers) -> Floats:
+        """Return what each block adds to the score: shape (blocks, rows)."""
+        evidence = self._evidence(surprise, buffers)
+        shape, dtype = evidence.shape, evidence.dtype
+        weak = np.minimum(evidence, _STRONG, out=buffers.get("weak", shape, dtype))
         evidence *= 3.0
-        evidence -= 2.0 * weak
+        evidence -= np.multiply(weak, 2.0, out=buffers.get("beyond", shape, dtype))
         evidence *= np.square(weak, out=weak)  # weak: its cube; beyond: its tangent
         return evidence
 
-    def _evidence(self, features: FeatureMatrix) -> Floats:
-        """Return how unusual each block's surprise is, in nats: shape (rows, blocks), >= 0."""
-        surprise = surprises(features.values, self.reconstruct(features), self.layout)
-        knots, bends = (part.astype(surprise.dtype) for part in (self.knots, self.bends))
-        evidence: Floats = surprise * bends[0]
-        beyond = np.empty_like(surprise)
+    def _surprises(self, features: FeatureMatrix, outputs: Floats, buffers: Buffers) -> Floats:
+        """Return how far each block is from its reconstruction: shape (blocks, rows)."""
+        surprise = surprises(self.classes.classes(features), outputs, buffers)
+        self.classes.add_surplus(surprise, features)
+        return surprise
+
+    def _evidence(self, surprise: Floats, buffers: Buffers) -> Floats:
+        """Return how unusual each block's surprise is, in nats: shape (blocks, rows), >= 0."""
+        knots, bends = self._curves[surprise.dtype.type]
+        evidence = buffers.get("evidence", surprise.shape, surprise.dtype)
+        beyond = buffers.get("beyond", surprise.shape, surprise.dtype)
+        np.multiply(surprise, bends[0], out=evidence)
         for knot, bend in zip(knots, bends[1:], strict=True):
             np.subtract(surprise, knot, out=beyond)
             np.maximum(beyond, 0.0, out=beyond)
@@ -178,13 +183,13 @@ class Autoencoder(Detector):
         np.maximum(evidence, 0.0, out=evidence)  # rounding may leave it just below
         return evidence
 
-    def contributions(self, features: FeatureMatrix) -> Floats:  # noqa: D102
-        losses = self.block_losses(features)
-        return matrix_product(losses, self._membership.astype(losses.dtype))
-
-    def score(self, features: FeatureMatrix) -> Floats:  # noqa: D102
-        total: Floats = self.block_losses(features).sum(axis=1)
-        return total
+    @cached_property
+    def _curves(self) -> dict[type[np.generic], tuple[Floats, Floats]]:
+        """Knots and bends in both precisions: shape (knots, blocks, 1)."""
+        return {
+            dtype: (self.knots[..., None].astype(dtype), self.bends[..., None].astype(dtype))
+            for dtype in (np.float32, np.float64)
+        }
 
     def judging_by(self, features: FeatureMatrix) -> Autoencoder:
         """Measure how far surprises of the sample reach, and judge each block accordingly.
@@ -192,9 +197,10 @@ class Autoencoder(Detector):
         Raises:
             ModelError: if all rows then have the same score.
         """
-        rows = FeatureMatrix(features.values[-_TAIL_ROWS:], self.layout)
-        reach = surprises(rows.values, self.reconstruct(rows), self.layout)
-        knots, bends = _curves(reach, rows)
+        rows = features.take(slice(-_TAIL_ROWS, None))
+        buffers = Buffers()
+        outputs = self.network.outputs(rows, buffers)
+        knots, bends = _curves(self._surprises(rows, outputs, buffers), rows)
         judging = replace(self, knots=knots, bends=bends)
         scores = judging.score(rows)
         if len(scores) > 1 and np.ptp(scores) <= _LEAST_SPREAD * scores.max():
@@ -202,12 +208,14 @@ class Autoencoder(Detector):
             raise ModelError.degenerate(why, "Widen the sample or list columns that vary.")
         return judging
 
-    def tensors(self) -> dict[str, Floats]:  # noqa: D102
+    def tensors(self) -> Tensors:  # noqa: D102
         return {
-            "weight_0": self.weights[0],
-            "bias_0": self.biases[0],
-            "weight_1": self.weights[1],
-            "bias_1": self.biases[1],
+            "weight_0": self.network.weights[0],
+            "bias_0": self.network.biases[0],
+            "weight_1": self.network.weights[1],
+            "bias_1": self.network.biases[1],
+            "classes": self.classes.columns,
+            "surplus": self.classes.surplus,
             "knots": self.knots,
             "bends": self.bends,
         }
@@ -237,13 +245,13 @@ def _curves(reach: Floats, rows: FeatureMatrix) -> tuple[Floats, Floats]:
     blocks = rows.layout.blocks
     knots = np.zeros((len(_SHARES), len(blocks)), dtype=np.float32)
     bends = np.zeros((1 + len(_SHARES), len(blocks)), dtype=np.float32)
-    low, high = np.quantile(rows.values, [0.25, 0.75], axis=0)
+    low, high = np.quantile(rows.one_hot(), [0.25, 0.75], axis=0)
     for place, block in enumerate(blocks):
         if place and block.loss is Loss.BINARY and block.column == blocks[place - 1].column:
             continue
-        flat = _is_single(block) and low[block.start] == high[block.start]
+        flat = is_single(block) and low[block.start] == high[block.start]
         shares = np.asarray(_RARE_SHARES if flat else _SHARES)
-        knots[:, place], bends[:, place] = _curve(reach[:, place], shares, _NARROWEST[block.loss])
+        knots[:, place], bends[:, place] = _curve(reach[place], shares, _NARROWEST[block.loss])
     return knots, bends
 
 
@@ -261,38 +269,3 @@ def _curve(reach: Floats, shares: Floats, narrowest: float) -> tuple[Floats, Flo
     tail = (evidence[-1] - evidence[-3]) / (knots[-1] - knots[-3])
     slopes = np.append(np.diff(evidence) / np.diff(knots), tail)
     return knots[1:], np.diff(slopes, prepend=0.0)
-
-
-def surprises(given: Floats, rebuilt: Floats, layout: Layout) -> Floats:
-    """Return how far each block is from its reconstruction: shape (rows, layout.blocks), >= 0.
-
-    Numbers: the distance, root mean square over a block of several. Others: cross-entropy in nats.
-    """
-    result = np.empty((len(given), len(layout.blocks)), dtype=given.dtype)
-    for single, run in groupby(enumerate(layout.blocks), key=lambda entry: _is_single(entry[1])):
-        entries = list(run)
-        (first, left), (last, right) = entries[0], entries[-1]
-        if single:  # side by side and so judged in one go
-            columns = slice(left.start, right.stop)
-            np.abs(given[:, columns] - rebuilt[:, columns], out=result[:, first : last + 1])
-            continue
-        for place, block in entries:
-            result[:, place] = _surprise(given[:, block.span], rebuilt[:, block.span], block)
-    return result
-
-
-def _is_single(block: Block) -> bool:
-    return block.loss is Loss.SQUARED and block.width == 1
-
-
-def _surprise(given: Floats, rebuilt: Floats, block: Block) -> Floats:
-    if block.loss is Loss.SQUARED:
-        distance: Floats = np.sqrt(np.square(given - rebuilt).mean(axis=1))
-        return distance
-    if block.loss is Loss.BINARY:
-        logit = rebuilt[:, 0]
-        softplus: Floats = np.log1p(np.exp(-np.abs(logit))) + np.maximum(logit, 0.0)
-        return np.maximum(softplus - given[:, 0] * logit, 0.0)
-    logits = rebuilt - rebuilt.max(axis=1, keepdims=True)
-    entropy: Floats = np.log(np.exp(logits).sum(axis=1)) - (given * logits).sum(axis=1)
-    return np.maximum(entropy, 0.0)

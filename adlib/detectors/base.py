@@ -7,13 +7,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from adlib.arrays import FeatureMatrix, Floats, Layout, Tensors
+from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.errors import ModelError
 
 Progress = Callable[[int, int, float], None]
 """Called now and then with the step, the most steps there will be, and the validation loss."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a detector says about rows."""
+
+    losses: Floats
+    """What each block adds to the score: shape (rows, layout.blocks), >= 0."""
+    expected: Floats
+    """What is expected in place of each row: shape (rows, layout.width), numbers as the encoder
+    writes them, booleans and categories as logits."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +37,15 @@ class Detector(abc.ABC):
     kind: ClassVar[str]
 
     @abc.abstractmethod
-    def contributions(self, features: FeatureMatrix) -> Floats:
-        """Return what each source column adds to the score: shape (rows, layout.sources), >= 0."""
+    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:
+        """Return the score of each row: shape (rows,), the sum of its blocks' losses.
 
-    @abc.abstractmethod
-    def score(self, features: FeatureMatrix) -> Floats:
-        """Return the score of each row: shape (rows,), the sum of its contributions."""
-
-    @abc.abstractmethod
-    def reconstruct(self, features: FeatureMatrix) -> Floats:
-        """Return what the detector expects in place of each row: shape (rows, layout.width).
-
-        Numbers as the encoder writes them; booleans and categories as logits.
+        Who scores block after block hands in the same buffers; the scores lie outside of them.
         """
 
     @abc.abstractmethod
-    def block_losses(self, features: FeatureMatrix) -> Floats:
-        """Return what each block adds to the score: shape (rows, layout.blocks), >= 0."""
+    def judge(self, features: FeatureMatrix) -> Judgement:
+        """Return what the score is made of, and what was expected."""
 
     @abc.abstractmethod
     def tensors(self) -> Tensors:
@@ -88,17 +89,16 @@ class DetectorSettings(abc.ABC):
         """Return the settings as plain JSON values."""
 
 
-def matrix_product(rows: Floats, weights: Floats) -> Floats:
-    """Multiply rows (n, k) by weights (m, k) to (n, m).
+def refuse_other_shapes(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse tensors that the settings do not ask for.
 
-    In float64 each row is summed by itself, in one order, so that its result does not depend on the
-    rows beside it, nor on how either lies in memory; BLAS, which float32 uses, chooses its order by
-    the shape of the block.
+    Raises:
+        ModelError: naming the shapes found and expected.
     """
-    product: NDArray[np.floating[Any]]
-    if rows.dtype == np.float64:
-        contiguous = (np.ascontiguousarray(part) for part in (rows, weights))
-        product = np.einsum("nk,mk->nm", *contiguous)
-    else:
-        product = rows @ weights.T
-    return product
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if found != shapes:
+        message = (
+            f"The model's tensors have the shapes {found}; its settings ask for {shapes}. "
+            "Restore the model from a backup or train again."
+        )
+        raise ModelError(message)

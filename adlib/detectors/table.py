@@ -8,10 +8,12 @@ from typing import Any
 from adlib.arrays import Layout, Tensors
 from adlib.detectors.autoencoder import AutoencoderSettings
 from adlib.detectors.base import Detector, DetectorSettings
+from adlib.detectors.dense_autoencoder import DenseAutoencoderSettings
 from adlib.errors import ModelError
 
 DETECTORS: Mapping[str, type[DetectorSettings]] = {
     AutoencoderSettings.kind: AutoencoderSettings,
+    DenseAutoencoderSettings.kind: DenseAutoencoderSettings,
 }
 
 

@@ -7,11 +7,14 @@ fills its span of a matrix, and decodes a reconstruction of that span back into 
 from __future__ import annotations
 
 import abc
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adlib.arrays import (
     Block,
@@ -22,6 +25,7 @@ from adlib.arrays import (
     Loss,
     NumberColumn,
     TextColumn,
+    Texts,
     VectorColumn,
 )
 from adlib.encoding.features import Feature
@@ -50,8 +54,11 @@ class ColumnEncoding(abc.ABC):
         """Return the width and loss of each block, in order."""
 
     @abc.abstractmethod
-    def fill(self, column: Column, out: Floats) -> None:
-        """Write the encoded rows into `out`, shape (rows, width), which holds zeros."""
+    def fill(self, column: Column, out: NDArray[Any]) -> None:
+        """Write the encoded rows into `out`, whatever it holds: shape (width, rows).
+
+        Of a category they are places in its block: shape (1, rows).
+        """
 
     @abc.abstractmethod
     def decode(self, reconstruction: Floats) -> str:
@@ -117,21 +124,20 @@ class NumberEncoding(ColumnEncoding):
         value = (1, Loss.SQUARED)
         return (value, (1, Loss.BINARY)) if self.marks_missing else (value,)
 
-    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
-        values = _numbers(self.feature, column)
-        if out.dtype == np.float64:  # in which a result may not depend on how the number came
-            values = values.astype(np.float64)
-        missing = np.isnan(values)
-        values = np.where(missing, values.dtype.type(self.fill_value), values)
-        out[:, 0] = self._ranked(values) if self.knots else self._standardised(values)
+    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
+        if self.knots:
+            values = _numbers(self.feature, column)
+            out[0] = self._ranked(np.where(np.isnan(values), self.fill_value, values))
+        else:
+            standardise([column], [self], out[:1])
         if self.marks_missing:
-            out[:, 1] = missing
+            out[1] = self.is_missing(column)
 
-    def _standardised(self, values: Floats) -> Floats:
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            standard: Floats = (values - self.centre) / self.scale
-        standard = np.clip(standard, -LARGEST_ENCODED, LARGEST_ENCODED)
-        return np.arcsinh(standard) if self.squash else standard
+    @cached_property
+    def standard_fill(self) -> float:
+        """What a missing number becomes, standardised."""
+        with np.errstate(over="ignore"):
+            return float((np.float64(self.fill_value) - self.centre) / self.scale)
 
     def _ranked(self, values: Floats) -> Floats:
         """Interpolate between the sample's quantiles; beyond them go on in a straight line."""
@@ -150,7 +156,7 @@ class NumberEncoding(ColumnEncoding):
             knots = np.asarray(self.knots)
             inside = np.interp(value, np.linspace(-1.0, 1.0, len(knots)), knots)
             return float(inside + (value - np.clip(value, -1.0, 1.0)) * self.scale)
-        value = float(np.sinh(np.clip(value, -50.0, 50.0))) if self.squash else value
+        value = math.sinh(min(max(value, -50.0), 50.0)) if self.squash else value
         return value * self.scale + self.centre
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
@@ -175,12 +181,12 @@ class BooleanEncoding(ColumnEncoding):
         answer = (1, Loss.BINARY)
         return (answer, (1, Loss.BINARY)) if self.marks_missing else (answer,)
 
-    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
         values = _numbers(self.feature, column)
         missing = np.isnan(values)
-        out[:, 0] = np.where(missing, self.fill_value, values != 0.0)
+        out[0] = np.where(missing, self.fill_value, values != 0.0)
         if self.marks_missing:
-            out[:, 1] = missing
+            out[1] = missing
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
         yes, no = ("1", "0") if self.feature.integral else ("true", "false")
@@ -207,14 +213,14 @@ class CycleEncoding(ColumnEncoding):
     def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
         return ((2, Loss.SQUARED),)
 
-    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
         values = _numbers(self.feature, column)
         present = np.isfinite(values)
         angle = np.where(present, values, 0.0).astype(out.dtype) * (
             2.0 * np.pi / self.feature.period
         )
-        out[:, 0] = np.where(present, np.sin(angle), 0.0)
-        out[:, 1] = np.where(present, np.cos(angle), 0.0)
+        out[0] = np.where(present, np.sin(angle), 0.0)
+        out[1] = np.where(present, np.cos(angle), 0.0)
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
         angle = np.arctan2(reconstruction[0], reconstruction[1]) % (2.0 * np.pi)
@@ -247,26 +253,31 @@ class CategoryEncoding(ColumnEncoding):
         places = {value: place for place, value in enumerate(self.values)}
         return places | dict.fromkeys(self.rare, len(self.values))
 
-    def _places(self, column: TextColumn) -> Ints:
-        """Return each row's place: a value's own, then rare, unseen, missing."""
-        unseen, missing = len(self.values) + 1, len(self.values) + 2
-        lookup = [self._known.get(vocabulary_form(value), unseen) for value in column.values]
-        places: Ints = np.asarray([*lookup, missing], dtype=np.int64)[column.codes]
-        return places
+    @cached_property
+    def _lookup(self) -> DictionaryLookup:
+        """Each value's place: its own, then rare, unseen, missing."""
+        unseen = len(self.values) + 1
+        return DictionaryLookup(
+            lambda value: self._known.get(vocabulary_form(value), unseen), missing=unseen + 1
+        )
 
-    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
-        places = self._places(_texts(self.feature, column))
-        out[np.arange(len(places)), places] = 1.0
+    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
+        self._lookup.places(_texts(self.feature, column), out[0])
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
-        words = (*self.values, "a rare value", "a value never seen", NOTHING)
-        return words[int(np.argmax(reconstruction))]
+        return self._words[int(np.argmax(reconstruction))]
+
+    @cached_property
+    def _words(self) -> tuple[str, ...]:
+        return (*self.values, "a rare value", "a value never seen", NOTHING)
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
         return np.asarray(_texts(self.feature, column).codes < 0)
 
     def is_unseen(self, column: Column) -> Flags:  # noqa: D102
-        return np.asarray(self._places(_texts(self.feature, column)) == len(self.values) + 1)
+        places = np.empty(len(column), dtype=np.intp)
+        self._lookup.places(_texts(self.feature, column), places)
+        return np.asarray(places == len(self.values) + 1)
 
     def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
         return shortened(_texts(self.feature, column).at(row))
@@ -282,11 +293,15 @@ class HashedEncoding(ColumnEncoding):
     def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
         return ((self.buckets + 1, Loss.CATEGORY),)
 
-    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
-        texts = _texts(self.feature, column)
-        lookup = [hashed_bucket(value, self.buckets) for value in texts.values]
-        places = np.asarray([*lookup, self.buckets], dtype=np.int64)[texts.codes]
-        out[np.arange(len(places)), places] = 1.0
+    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
+        self._lookup.places(_texts(self.feature, column), out[0])
+
+    @cached_property
+    def _lookup(self) -> DictionaryLookup:
+        """Each value's bucket; after them missing."""
+        return DictionaryLookup(
+            lambda value: hashed_bucket(value, self.buckets), missing=self.buckets
+        )
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
         nothing = int(np.argmax(reconstruction)) == self.buckets
@@ -309,9 +324,9 @@ class TextEncoding(ColumnEncoding):
     def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
         return ((self.buckets, Loss.SQUARED),)
 
-    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
-        texts = _texts(self.feature, column)
-        out[:] = bag_of_words(texts.values, self.buckets)[texts.codes]
+    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
+        texts = _texts(self.feature, column).compact()
+        out[:] = bag_of_words(texts.values, self.buckets)[texts.codes].T
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: ARG002, D102
         return "other words"
@@ -334,12 +349,12 @@ class VectorEncoding(ColumnEncoding):
     def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
         return ((len(self.centre), Loss.SQUARED),)
 
-    def fill(self, column: Column, out: Floats) -> None:  # noqa: D102
+    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
         if not isinstance(column, VectorColumn) or column.values.shape[1] != len(self.centre):
             raise _wrong_column(self.feature, column)
         with np.errstate(over="ignore"):
             standard = (column.values - np.asarray(self.centre)) / np.asarray(self.scale)
-        out[:] = np.clip(np.nan_to_num(standard, nan=0.0), -LARGEST_ENCODED, LARGEST_ENCODED)
+        out[:] = np.clip(np.nan_to_num(standard.T, nan=0.0), -LARGEST_ENCODED, LARGEST_ENCODED)
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: ARG002, D102
         return "another direction"
@@ -353,6 +368,48 @@ class VectorEncoding(ColumnEncoding):
         if bool(self.is_missing(column.take(np.asarray([row])))[0]):
             return None
         return f"a vector of {len(self.centre)} numbers"
+
+
+class DictionaryLookup:
+    """The places of a dictionary's values, looked up once for as long as the dictionary comes."""
+
+    def __init__(self, place_of: Callable[[str], int], missing: int) -> None:
+        self._place_of = place_of
+        self._missing = missing
+        self._known: tuple[Texts, Ints] | None = None
+
+    def places(self, column: TextColumn, out: Ints) -> None:
+        """Write each row's place into `out`: shape (rows,)."""
+        known = self._known
+        if known is None or known[0] is not column.values:
+            looked_up = [self._place_of(value) for value in column.values]
+            known = column.values, np.asarray([*looked_up, self._missing], dtype=np.intp)
+            self._known = known
+        np.take(known[1], column.codes, out=out, mode="wrap")  # the code -1 is the last
+
+
+def standardise(
+    columns: Sequence[Column], encodings: Sequence[NumberEncoding], out: NDArray[Any]
+) -> None:
+    """Write numbers as distances from the centre in units of the scale: shape (columns, rows).
+
+    All are squashed or none is. In float64 a result does not depend on how the number came; into
+    float32 numbers are brought as precisely as they come.
+    """
+    exact = out.dtype == np.float64
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        for column, encoding, row in zip(columns, encodings, out, strict=True):
+            centre = np.float64(encoding.centre) if exact else encoding.centre
+            values = _numbers(encoding.feature, column)
+            np.subtract(values, centre, out=row, casting="same_kind")
+        out /= np.asarray([[encoding.scale] for encoding in encodings], dtype=out.dtype)
+    missing = np.isnan(out)
+    if missing.any():
+        usual = np.asarray([[encoding.standard_fill] for encoding in encodings], dtype=out.dtype)
+        np.copyto(out, usual, where=missing)
+    np.clip(out, -LARGEST_ENCODED, LARGEST_ENCODED, out=out)
+    if encodings[0].squash:
+        np.arcsinh(out, out=out)
 
 
 def _numbers(feature: Feature, column: Column) -> Floats:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from adlib.arrays import Block, Columns, FeatureMatrix, Flags, Layout, row_count
+from adlib.arrays import Block, Buffers, Columns, FeatureMatrix, Flags, Layout, row_count
 from adlib.encoding.columns import (
     BooleanEncoding,
     CategoryEncoding,
@@ -19,6 +19,7 @@ from adlib.encoding.columns import (
     NumberEncoding,
     TextEncoding,
     VectorEncoding,
+    standardise,
 )
 from adlib.encoding.features import EncodingSettings, Feature, feature_from_json
 from adlib.encoding.fitting import fit_column
@@ -73,13 +74,42 @@ class Encoder:
         stops = np.cumsum([encoding.width for encoding in self.encodings]).tolist()
         return tuple(slice(a, b) for a, b in zip([0, *stops], stops, strict=False))
 
-    @property
+    @cached_property
+    def encodings_of_source(self) -> tuple[tuple[int, ...], ...]:
+        """Which encodings speak for each of `layout.sources`."""
+        sources = [encoding.feature.source for encoding in self.encodings]
+        return tuple(
+            tuple(place for place, own in enumerate(sources) if own == source)
+            for source in self.layout.sources
+        )
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The feature table's columns that the encoder reads."""
         return tuple(encoding.feature.name for encoding in self.encodings)
 
-    def transform(self, columns: Columns, dtype: type[np.floating[Any]]) -> FeatureMatrix:
-        """Encode rows into a matrix of shape (rows, layout.width).
+    @cached_property
+    def _steps(self) -> tuple[_Step, ...]:
+        """The encodings with the rows of the matrix that they fill; alike numbers go together."""
+        steps: list[_Step] = []
+        numbers = places = 0
+        for encoding in self.encodings:
+            if isinstance(encoding, CategoryEncoding | HashedEncoding):
+                steps.append(_Step([encoding], slice(places, places + 1), is_category=True))
+                places += 1
+                continue
+            rows = slice(numbers, numbers + encoding.width)
+            numbers = rows.stop
+            if steps and steps[-1].takes(encoding):
+                steps[-1] = steps[-1].with_one_more(encoding)
+            else:
+                steps.append(_Step([encoding], rows, is_category=False))
+        return tuple(steps)
+
+    def transform(
+        self, columns: Columns, dtype: type[np.floating[Any]], buffers: Buffers | None = None
+    ) -> FeatureMatrix:
+        """Encode rows; a matrix made in `buffers` holds until the next is made there.
 
         Raises:
             InputError: if a column is missing or of another type than in training.
@@ -87,10 +117,10 @@ class Encoder:
         missing = [name for name in self.names if name not in columns]
         if missing:
             raise InputError.missing_columns(missing, list(columns), "The feature table")
-        values = np.zeros((row_count(columns), self.layout.width), dtype=dtype)
-        for encoding, span in zip(self.encodings, self.spans, strict=True):
-            encoding.fill(columns[encoding.feature.name], values[:, span])
-        return FeatureMatrix(values, self.layout)
+        features = FeatureMatrix.empty(self.layout, row_count(columns), dtype, buffers or Buffers())
+        for step in self._steps:
+            step.fill(columns, features)
+        return features
 
     def missing(self, columns: Columns) -> dict[str, Flags]:
         """Return, for every source column, which rows hold no value of it; windows do not count."""
@@ -122,6 +152,41 @@ class Encoder:
             ModelError: if it names an encoding that this version does not know.
         """
         return cls(tuple(_encoding_from_json(dict(entry)) for entry in plain))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Encodings that are filled in one go."""
+
+    encodings: Sequence[ColumnEncoding]
+    rows: slice
+    """Of `FeatureMatrix.places` for a category, else of its numbers."""
+    is_category: bool
+
+    def takes(self, encoding: ColumnEncoding) -> bool:
+        """Tell whether another encoding is a number like those of this step."""
+        first = self.encodings[0]
+        return _is_plain(first) and _is_plain(encoding) and first.squash == encoding.squash
+
+    def with_one_more(self, encoding: ColumnEncoding) -> _Step:
+        """Return the step with another number behind its own."""
+        rows = slice(self.rows.start, self.rows.stop + 1)
+        return _Step([*self.encodings, encoding], rows, is_category=False)
+
+    def fill(self, columns: Columns, features: FeatureMatrix) -> None:
+        """Write this step's rows of the matrix."""
+        out = features.places[self.rows] if self.is_category else features.numbers[self.rows]
+        given = [columns[encoding.feature.name] for encoding in self.encodings]
+        numbers = [encoding for encoding in self.encodings if _is_plain(encoding)]
+        if numbers:
+            standardise(given, numbers, out)
+        else:
+            self.encodings[0].fill(given[0], out)
+
+
+def _is_plain(encoding: ColumnEncoding) -> TypeGuard[NumberEncoding]:
+    """Tell whether an encoding is one standardised column and nothing else."""
+    return isinstance(encoding, NumberEncoding) and not (encoding.knots or encoding.marks_missing)
 
 
 def _encoding_from_json(entry: dict[str, Any]) -> ColumnEncoding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from adlib.encoding.features import Feature
@@ -17,9 +19,9 @@ def shortened(text: str | None) -> str | None:
 
 def exact_text(feature: Feature, value: float) -> str | None:
     """Print a source's number with all the digits it has and none that it has not."""
-    if np.isnan(value):
+    if math.isnan(value):
         return None
-    if feature.integral and np.isfinite(value):
+    if feature.integral and math.isfinite(value):
         return str(int(value))
     return str(np.float32(value)) if feature.single else str(value)
 
@@ -31,7 +33,7 @@ _FOUR_DIGITS = 1e4
 
 def number_text(value: float, *, integral: bool) -> str:
     """Print a number that a model expects: whole, or with four significant digits."""
-    if abs(value) >= _LARGEST_WHOLE or not np.isfinite(value):
+    if abs(value) >= _LARGEST_WHOLE or not math.isfinite(value):
         return f"{value:.4g}"
     if integral:
         return str(round(value))

@@ -33,9 +33,17 @@ def test_taking_rows_keeps_every_string_and_every_gap(codes, chosen):
 
 
 @given(st.lists(st.integers(-1, 19), min_size=1, max_size=8))
-def test_taken_rows_carry_no_larger_dictionary_than_they_need(codes):
-    taken = TextColumn(np.array(codes), WORDS).take(slice(None))
-    assert len(taken.values) == len(set(codes) - {-1})
+def test_compact_rows_carry_no_larger_dictionary_than_they_need(codes):
+    column = TextColumn(np.array(codes), WORDS)
+    compact = column.compact()
+    assert len(compact.values) == len(set(codes) - {-1})
+    assert strings(compact) == strings(column)
+
+
+def test_taken_rows_keep_the_dictionary_so_that_it_is_looked_up_once():
+    column = TextColumn(np.array([0, -1, 2, 3]), WORDS)
+    assert column.take(slice(1, 3)).values is WORDS
+    assert column.take(np.array([3])).values is WORDS
 
 
 def test_rows_can_be_taken_by_slice_mask_and_index():

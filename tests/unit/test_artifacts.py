@@ -178,7 +178,7 @@ class TestFormat:
 
     def test_a_weight_that_is_not_finite_is_refused(self, model, stored):
         tensors = {
-            f"detector.{name}": np.full_like(array, np.inf)
+            f"detector.{name}": np.full(array.shape, np.inf, dtype=np.float32)
             for name, array in model.detector.tensors().items()
         }
         tensors["calibration_scores"] = model.threshold.calibration

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from adlib.arrays import Block, FeatureMatrix, Floats, Layout, Loss
-from adlib.detectors.autoencoder import Autoencoder, AutoencoderSettings, surprises
-from adlib.detectors.autoencoder_training import BlockLosses, Members
+from adlib.arrays import Block, Buffers, FeatureMatrix, Floats, Layout, Loss
+from adlib.detectors.autoencoder import Autoencoder, AutoencoderSettings
+from adlib.detectors.autoencoder_training import Members
+from adlib.detectors.network import Network, surprises
+from adlib.detectors.network_training import BlockLosses
 from adlib.errors import ModelError
+from adlib.explanations import source_losses
 
 QUICK = AutoencoderSettings(steps=60, batch_rows=128)
 
@@ -31,7 +34,7 @@ def numbers(rows: int, columns: int, seed: int = 0) -> FeatureMatrix:
     cause = chance.standard_normal((rows, 1))
     values = cause * np.linspace(0.5, 1.5, columns) + 0.2 * chance.standard_normal((rows, columns))
     parts = [(f"n{place}", 1, Loss.SQUARED) for place in range(columns)]
-    return FeatureMatrix(values.astype(np.float32), layout_of(*parts))
+    return FeatureMatrix.from_one_hot(values.astype(np.float32), layout_of(*parts))
 
 
 def mixed(rows: int = 400, seed: int = 0) -> FeatureMatrix:
@@ -53,11 +56,11 @@ def mixed(rows: int = 400, seed: int = 0) -> FeatureMatrix:
     values[:, 3], values[:, 4] = np.sin(angle), np.cos(angle)
     values[:, 5] = values[:, 0] > 0.0
     values[np.arange(rows), 6 + chance.integers(0, 3, rows)] = 1.0
-    return FeatureMatrix(values, layout)
+    return FeatureMatrix.from_one_hot(values, layout)
 
 
 def as_double(features: FeatureMatrix) -> FeatureMatrix:
-    return replace(features, values=features.values.astype(np.float64))
+    return FeatureMatrix.from_one_hot(features.one_hot().astype(np.float64), features.layout)
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +72,22 @@ def test_the_one_network_rebuilds_what_the_blind_members_rebuild_on_average():
     features = mixed()
     settings = replace(QUICK, usual_fraction=0.0)
     torch.manual_seed(0)
-    members = Members(features.layout, settings)
-    weights, biases = members.as_one_network(torch.zeros(features.layout.width))
-    curves = np.zeros((5, len(features.layout.blocks)), dtype=np.float32)
-    detector = Autoencoder(features.layout, settings, weights, biases, curves[1:], curves)
+    layout = features.layout
+    members = Members(layout, layout, settings)
+    weights, biases = members.as_one_network(torch.zeros(layout.width))
+    network = Network(layout, weights, biases)
     with torch.no_grad():
-        each = members(torch.from_numpy(features.values))
+        each = members(torch.from_numpy(features.one_hot()))
         expected = (each * members.voice[:, None, :]).sum(dim=0).numpy()
-    np.testing.assert_allclose(detector.reconstruct(features), expected, atol=1e-5)
+    np.testing.assert_allclose(network.outputs(features, Buffers()).T, expected, atol=1e-5)
 
 
 def test_numpy_and_pytorch_agree_on_the_loss():
     features = mixed()
-    rebuilt = np.random.default_rng(3).standard_normal(features.values.shape).astype(np.float32)
-    ours = surprises(features.values, rebuilt, features.layout)
+    rebuilt = np.random.default_rng(3).standard_normal(features.one_hot().shape).astype(np.float32)
+    ours = surprises(features, rebuilt.T, Buffers()).T
     theirs = BlockLosses(features.layout)(
-        torch.from_numpy(features.values), torch.from_numpy(rebuilt)
+        torch.from_numpy(features.one_hot()), torch.from_numpy(rebuilt)
     ).numpy()
     squared = [block.loss is Loss.SQUARED for block in features.layout.blocks]
     ours[:, squared] **= 2
@@ -94,10 +97,10 @@ def test_numpy_and_pytorch_agree_on_the_loss():
 def test_no_column_helps_to_rebuild_itself():
     features = numbers(400, 6)
     detector = QUICK.fit(features, seed=1, progress=None)
-    changed = features.values.copy()
+    changed = features.one_hot().copy()
     changed[:, 2] += 5.0
-    after = detector.reconstruct(replace(features, values=changed))
-    np.testing.assert_array_equal(after[:, 2], detector.reconstruct(features)[:, 2])
+    after = detector.judge(FeatureMatrix.from_one_hot(changed, features.layout)).expected
+    np.testing.assert_array_equal(after[:, 2], detector.judge(features).expected[:, 2])
 
 
 def test_the_same_seed_gives_the_same_tensors_and_another_seed_others():
@@ -121,26 +124,25 @@ def test_a_double_score_does_not_depend_on_the_other_rows(fitted: Autoencoder):
     features = as_double(mixed(300, seed=4))
     whole = fitted.score(features)
     order = np.random.default_rng(0).permutation(300)
-    shuffled = fitted.score(replace(features, values=features.values[order]))
+    shuffled = fitted.score(features.take(order))
     np.testing.assert_array_equal(shuffled, whole[order])
     for size in (1, 7, 64):
         parts = [
-            fitted.score(replace(features, values=features.values[start : start + size]))
-            for start in range(0, 300, size)
+            fitted.score(features.take(slice(start, start + size))) for start in range(0, 300, size)
         ]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_contributions_are_not_negative_and_add_up_to_the_score(fitted: Autoencoder):
     for features in (mixed(), as_double(mixed())):
-        contributions = fitted.contributions(features)
+        contributions = source_losses(fitted.judge(features).losses, features.layout)
         assert contributions.shape == (400, len(features.layout.sources))
         assert (contributions >= 0.0).all()
         np.testing.assert_allclose(contributions.sum(axis=1), fitted.score(features), rtol=1e-5)
 
 
 def test_a_mark_of_a_missing_value_is_not_judged(fitted: Autoencoder):
-    assert fitted.block_losses(mixed())[:, 2].max() == 0.0
+    assert fitted.judge(mixed()).losses[:, 2].max() == 0.0
 
 
 def test_tensors_survive_the_way_through_an_artifact(fitted: Autoencoder):
@@ -163,24 +165,25 @@ def test_tensors_of_another_shape_are_refused(fitted: Autoencoder):
 
 def test_the_input_is_not_changed():
     features = mixed()
-    before = features.values.copy()
+    before = features.one_hot().copy()
     QUICK.fit(features, seed=1, progress=None).score(features)
-    np.testing.assert_array_equal(features.values, before)
+    np.testing.assert_array_equal(features.one_hot(), before)
 
 
 def test_planted_anomalies_of_each_sort_are_found_though_they_were_learned_from():
     features = mixed(1000)
-    values = features.values
+    values = features.one_hot()
     values[:5, 0] = values[:5, 1] = 8.0
     values[5:10, 0], values[5:10, 1] = 2.0, -2.0
     values[10:15, 6:9], values[10:15, 9] = 0.0, 1.0
+    features = FeatureMatrix.from_one_hot(values, features.layout)
     scores = AutoencoderSettings().fit(features, seed=1, progress=None).score(features)
     assert (scores[:15] > np.quantile(scores[15:], 0.98)).all()
 
 
 def test_farther_out_is_stranger(fitted: Autoencoder):
-    features = replace(mixed(), values=np.repeat(mixed().values[:1], 5, axis=0))
-    features.values[:, 0] = [2.0, 4.0, 8.0, 100.0, 1e9]
+    features = mixed().take(np.zeros(5, dtype=np.intp))
+    features.numbers[0] = [2.0, 4.0, 8.0, 100.0, 1e9]
     assert (np.diff(fitted.score(features)) > 0.0).all()
     assert np.isfinite(fitted.score(features)).all()
 
@@ -224,7 +227,7 @@ def planted(request: pytest.FixtureRequest) -> tuple[FeatureMatrix, Autoencoder]
         ("flag", 1, Loss.BINARY),
     )
     values = np.hstack([squashed(values), method, country, flag]).astype(np.float32)
-    features = FeatureMatrix(values, layout)
+    features = FeatureMatrix.from_one_hot(values, layout)
     return features, AutoencoderSettings().fit(features, seed=1, progress=None)
 
 
@@ -244,12 +247,12 @@ def test_a_column_counts_by_how_unusual_its_surprise_is(
     planted: tuple[FeatureMatrix, Autoencoder],
 ):
     features, detector = planted
-    losses = detector.block_losses(features)
+    losses = detector.judge(features).losses
     names = [block.column for block in features.layout.blocks]
     method = losses[:, names.index("method")]
     start = features.layout.blocks[names.index("method")].start
     common, tenth, rare = (
-        np.median(method[features.values[:, start + place] == 1.0]) for place in (0, 2, 3)
+        np.median(method[features.one_hot()[:, start + place] == 1.0]) for place in (0, 2, 3)
     )
     far = losses[:PLANTED, names.index("method") - 1].min()
     assert common < 0.1 * tenth
@@ -260,15 +263,15 @@ def test_a_column_counts_by_how_unusual_its_surprise_is(
 def test_a_lone_column_without_a_pattern_can_be_judged():
     chance = np.random.default_rng(0)
     values = squashed(chance.standard_normal((400, 1))).astype(np.float32)
-    features = FeatureMatrix(values, layout_of(("a", 1, Loss.SQUARED)))
+    features = FeatureMatrix.from_one_hot(values, layout_of(("a", 1, Loss.SQUARED)))
     scores = AutoencoderSettings().fit(features, seed=1, progress=None).score(features)
     assert set(np.argsort(np.abs(values[:, 0]))[-2:]) <= set(np.argsort(scores)[-4:])
 
 
 def test_a_number_that_hardly_ever_changes_does_not_drown_the_rest():
     features = numbers(2000, 6)
-    features.values[:, 5] = np.where(np.arange(2000) % 200 == 0, np.arcsinh(14.0), 0.0)
-    losses = AutoencoderSettings().fit(features, seed=1, progress=None).block_losses(features)
+    features.numbers[5] = np.where(np.arange(2000) % 200 == 0, np.arcsinh(14.0), 0.0)
+    losses = AutoencoderSettings().fit(features, seed=1, progress=None).judge(features).losses
     changed = np.arange(2000) % 200 == 0
     assert losses[~changed, 5].max() < 0.1
     assert losses[changed, 5].max() < 5.0 * np.quantile(losses[:, 0], 0.995)
@@ -283,15 +286,15 @@ def test_a_number_that_hardly_ever_changes_does_not_drown_the_rest():
         pytest.param(numbers(100, 1), id="one column"),
         pytest.param(numbers(100, 500), id="500 columns"),
         pytest.param(
-            FeatureMatrix(
+            FeatureMatrix.from_one_hot(
                 np.eye(3, dtype=np.float32)[np.arange(90) ** 2 % 5 // 2],
                 layout_of(("c", 3, Loss.CATEGORY)),
             ),
             id="categories alone",
         ),
         pytest.param(
-            FeatureMatrix(
-                np.hstack([numbers(100, 2).values, np.zeros((100, 1), dtype=np.float32)]),
+            FeatureMatrix.from_one_hot(
+                np.hstack([numbers(100, 2).one_hot(), np.zeros((100, 1), dtype=np.float32)]),
                 layout_of(*((name, 1, Loss.SQUARED) for name in "abc")),
             ),
             id="a constant",
@@ -316,7 +319,7 @@ def test_a_fit_that_learns_nothing_is_refused():
 
 
 def test_rows_that_are_all_equal_are_refused():
-    equal = replace(mixed(), values=np.repeat(mixed().values[:1], 50, axis=0))
+    equal = mixed().take(np.zeros(50, dtype=np.intp))
     with pytest.raises(ModelError, match="the same score"):
         QUICK.fit(equal, seed=1, progress=None)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adlib.config import Config, config_digest, json_schema, load_config
-from adlib.config.schema import AutoencoderConfig
+from adlib.config.schema import DETECTOR_KINDS
 from adlib.detectors import DETECTORS, settings_from_plain
 from adlib.outputs import RESERVED_NAMES
 
@@ -54,8 +54,10 @@ class TestDefaults:
     @pytest.mark.parametrize("kind", DETECTORS)
     def test_the_keys_of_a_detector_are_hyper_parameters_that_it_has(self, load, kind):
         fields = {field.name for field in dataclasses.fields(DETECTORS[kind])}
-        assert set(AutoencoderConfig.model_fields) - {"kind"} <= fields
-        given_keys = load(LEAST).detector.model_dump(exclude={"kind"}, exclude_none=True)
+        assert set(DETECTOR_KINDS[kind].model_fields) - {"kind"} <= fields
+        given_keys = load(LEAST + f"detector: {{kind: {kind}}}\n").detector.model_dump(
+            exclude={"kind"}, exclude_none=True
+        )
         assert settings_from_plain(kind, given_keys) == DETECTORS[kind]()
 
     def test_options_of_the_reader_are_words(self, load):
@@ -108,7 +110,16 @@ class TestProblems:
             ("explain: {top: 4}", "less than or equal to 3; found 4"),
             (
                 "detector: {kind: forest}",
-                "detector.kind: input should be 'autoencoder'; found forest",
+                "detector: kind should be one of autoencoder, dense_autoencoder",
+            ),
+            ("detector: {members: 1}", "detector.members: input should be greater than or equal"),
+            (
+                "detector: {kind: dense_autoencoder, layer: [8]}",
+                "unknown key 'detector.layer'; did you mean 'layers'?",
+            ),
+            (
+                "detector: {kind: dense_autoencoder, layers: [8, 0]}",
+                "detector.layers.1: input should be greater than or equal to 1; found 0",
             ),
             ("threshold: {kind: fixed}", "threshold: kind fixed takes value; found neither"),
             ("threshold: {kind: zscore, fraction: 0.1}", "takes value; found fraction"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adlib.arrays import FeatureMatrix
+from adlib.arrays import Buffers, FeatureMatrix
 from adlib.detectors import DETECTORS, detector_from_parts, settings_from_plain
 from adlib.errors import ModelError
 
@@ -26,7 +26,7 @@ def detector(request, learned):
 
 
 def part(features, chosen):
-    return FeatureMatrix(features.values[chosen], features.layout)
+    return features.take(chosen)
 
 
 def test_planted_anomalies_are_the_strangest(detector, rows):
@@ -36,9 +36,9 @@ def test_planted_anomalies_are_the_strangest(detector, rows):
 
 def test_a_number_further_off_is_stranger(detector, rows):
     block = next(block for block in rows.layout.blocks if block.column == "amount")
-    values = np.repeat(rows.values[:1], 4, axis=0)
+    values = np.repeat(rows.one_hot()[:1], 4, axis=0)
     values[:, block.start] = [5.0, 10.0, 20.0, 40.0]
-    scores = detector.score(FeatureMatrix(values, rows.layout))
+    scores = detector.score(FeatureMatrix.from_one_hot(values, rows.layout))
     assert (np.diff(scores) > 0.0).all()
 
 
@@ -62,24 +62,36 @@ def test_the_order_of_rows_does_not_matter_bit_for_bit(detector, rows):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 17, 512])
 def test_the_size_of_a_batch_does_not_matter_bit_for_bit(detector, rows, size):
-    for question in (detector.score, detector.contributions, detector.reconstruct):
-        whole = question(rows)
-        for start in range(0, len(rows), 83):
-            chosen = slice(start, start + size)
-            assert question(part(rows, chosen)).tobytes() == whole[chosen].tobytes()
+    scores, judged = detector.score(rows), detector.judge(rows)
+    for start in range(0, len(rows), 83):
+        chosen = slice(start, start + size)
+        again = detector.judge(part(rows, chosen))
+        assert detector.score(part(rows, chosen)).tobytes() == scores[chosen].tobytes()
+        assert again.losses.tobytes() == judged.losses[chosen].tobytes()
+        assert again.expected.tobytes() == judged.expected[chosen].tobytes()
+
+
+def test_buffers_that_were_used_before_change_nothing(detector, learned):
+    buffers = Buffers()
+    for chosen in (slice(0, 700), slice(3, 40), slice(40, 999)):
+        rows = part(learned, chosen)
+        alone = detector.score(rows).tobytes()
+        assert detector.score(rows, buffers).tobytes() == alone
 
 
 def test_where_rows_lie_in_memory_does_not_matter_bit_for_bit(detector, rows):
     wide = np.zeros((len(rows), 2 * rows.layout.width))
-    wide[:, ::2] = rows.values
-    elsewhere = FeatureMatrix(wide[:, ::2], rows.layout)
-    by_column = FeatureMatrix(np.asfortranarray(rows.values), rows.layout)
+    wide[:, ::2] = rows.one_hot()
+    elsewhere = FeatureMatrix.from_one_hot(wide[:, ::2], rows.layout)
+    by_column = FeatureMatrix.from_one_hot(np.asfortranarray(rows.one_hot()), rows.layout)
     for features in (elsewhere, by_column):
         assert detector.score(features).tobytes() == detector.score(rows).tobytes()
 
 
 def test_float32_scores_agree_with_float64_ones(detector, rows):
-    fast = detector.score(FeatureMatrix(rows.values.astype(np.float32), rows.layout))
+    fast = detector.score(
+        FeatureMatrix.from_one_hot(rows.one_hot().astype(np.float32), rows.layout)
+    )
     np.testing.assert_allclose(fast, detector.score(rows), rtol=1e-3)
 
 
@@ -104,37 +116,29 @@ def test_tensors_of_another_shape_are_refused(detector):
             detector_from_parts(detector.kind, plain, detector.layout, bad)
 
 
-def test_contributions_add_up_to_the_score(detector, rows):
-    contributions = detector.contributions(rows)
-    assert contributions.shape == (len(rows), len(rows.layout.sources))
-    assert (contributions >= 0.0).all()
-    np.testing.assert_allclose(contributions.sum(axis=1), detector.score(rows), rtol=1e-9)
-
-
-def test_block_losses_add_up_to_the_contributions(detector, rows):
-    losses, contributions = detector.block_losses(rows), detector.contributions(rows)
+def test_what_blocks_add_is_the_score(detector, rows):
+    losses = detector.judge(rows).losses
+    assert losses.shape == (len(rows), len(rows.layout.blocks))
     assert (losses >= 0.0).all()
-    for place, source in enumerate(rows.layout.sources):
-        own = [block.source == source for block in rows.layout.blocks]
-        np.testing.assert_allclose(losses[:, own].sum(axis=1), contributions[:, place], rtol=1e-9)
+    np.testing.assert_allclose(losses.sum(axis=1), detector.score(rows), rtol=1e-9)
 
 
-def test_a_reconstruction_has_the_shape_of_the_matrix(detector, rows):
-    assert detector.reconstruct(rows).shape == rows.values.shape
+def test_what_is_expected_has_the_shape_of_the_matrix(detector, rows):
+    assert detector.judge(rows).expected.shape == rows.one_hot().shape
 
 
 def test_input_is_not_changed(detector, learned, rows):
-    before = (learned.values.tobytes(), rows.values.tobytes())
+    before = (learned.one_hot().tobytes(), rows.one_hot().tobytes())
     DETECTORS[detector.kind]().fit(part(learned, slice(0, 200)), seed=1, progress=None)
-    for question in (detector.score, detector.contributions, detector.reconstruct):
-        question(rows)
-    assert (learned.values.tobytes(), rows.values.tobytes()) == before
+    detector.score(rows)
+    detector.judge(rows)
+    assert (learned.one_hot().tobytes(), rows.one_hot().tobytes()) == before
 
 
 def test_no_rows_have_no_scores(detector, rows):
     nothing = part(rows, slice(0, 0))
     assert detector.score(nothing).shape == (0,)
-    assert detector.contributions(nothing).shape == (0, len(rows.layout.sources))
+    assert detector.judge(nothing).losses.shape == (0, len(rows.layout.blocks))
 
 
 def test_progress_is_told(detector, learned):

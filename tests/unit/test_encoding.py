@@ -44,7 +44,7 @@ def fit(feature, column, **choices):
 
 
 def encode(encoder, column, dtype=np.float64):
-    return encoder.transform({encoder.names[0]: column}, dtype).values
+    return encoder.transform({encoder.names[0]: column}, dtype).one_hot()
 
 
 class TestNumbers:
@@ -308,13 +308,13 @@ class TestTheWholeEncoder:
     def test_rows_are_encoded_bit_for_bit_alike_in_any_order_and_batch(
         self, model, strange_columns
     ):
-        whole = model.encoder.transform(strange_columns, np.float64).values
+        whole = model.encoder.transform(strange_columns, np.float64).one_hot()
         order = np.random.default_rng(0).permutation(len(whole))
-        shuffled = model.encoder.transform(take_rows(strange_columns, order), np.float64).values
+        shuffled = model.encoder.transform(take_rows(strange_columns, order), np.float64).one_hot()
         assert shuffled.tobytes() == whole[order].tobytes()
         for row in (0, 17, 999):
             alone = take_rows(strange_columns, np.array([row]))
-            encoded = model.encoder.transform(alone, np.float64).values
+            encoded = model.encoder.transform(alone, np.float64).one_hot()
             assert encoded.tobytes() == whole[row : row + 1].tobytes()
 
     def test_a_missing_column_is_named(self, model, columns):

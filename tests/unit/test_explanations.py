@@ -1,38 +1,21 @@
 """A reason names a column of the source, its part in the score, and what was expected there."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pytest
 
-from adlib.arrays import FeatureMatrix, Layout, NumberColumn, TextColumn, take_rows
+from adlib.arrays import NumberColumn, TextColumn, take_rows
+from adlib.detectors import Judgement
 from adlib.encoding import Encoder, EncodingSettings, Feature, Kind
 from adlib.explanations import explain, sentence_of
 
 DIRECTIONS = {"high", "low", "unusual", "unseen", "missing"}
 
 
-@dataclass(frozen=True)
-class Believer:
-    """A detector that expects the same of every row; a block adds its distance from that."""
-
-    expected: Any
-    layout: Layout
-
-    def reconstruct(self, features):
-        return np.tile(self.expected, (len(features), 1))
-
-    def block_losses(self, features):
-        distance = np.abs(features.values - self.expected)
-        return np.stack([distance[:, block.span].sum(axis=1) for block in self.layout.blocks], 1)
-
-    def contributions(self, features):
-        losses = self.block_losses(features)
-        totals: Any = np.zeros((len(features), len(self.layout.sources)))
-        for place, block in enumerate(self.layout.blocks):
-            totals[:, self.layout.sources.index(block.source)] += losses[:, place]
-        return totals
+def believed(expected, features):
+    """Judge rows by their distance from what is expected of every row."""
+    distance = np.abs(features.one_hot() - expected)
+    losses = [distance[:, block.span].sum(axis=1) for block in features.layout.blocks]
+    return Judgement(np.stack(losses, 1), np.tile(expected, (len(features), 1)))
 
 
 def texts(*values):
@@ -48,13 +31,12 @@ def numbers(*values):
 def reasons_of(features, sample, usual, row, top=3):
     """Explain one row to a detector that expects `usual`."""
     encoder = Encoder.fit(sample, features, EncodingSettings())
-    expected = encoder.transform(usual, np.float64).values[0]
+    expected = encoder.transform(usual, np.float64).one_hot()[0]
     for block in encoder.layout.blocks:
         if block.loss.value != "squared":  # booleans and categories are logits
             expected[block.span] = expected[block.span] * 10.0 - 5.0
     matrix = encoder.transform(row, np.float64)
-    detector: Any = Believer(expected, encoder.layout)
-    return explain(encoder, detector, row, matrix, top)[0]
+    return explain(encoder, believed(expected, matrix), row, top)[0]
 
 
 class TestOneColumn:
@@ -182,8 +164,8 @@ class TestManyColumns:
 
     def test_all_columns_shares_add_up_to_one(self, model, strange_columns):
         few = take_rows(strange_columns, slice(-20, None))
-        matrix = model.encoder.transform(few, np.float64)
-        for reasons in explain(model.encoder, model.detector, few, matrix, top=99):
+        judged = model.detector.judge(model.encoder.transform(few, np.float64))
+        for reasons in explain(model.encoder, judged, few, top=99):
             assert sum(reason.share for reason in reasons) == pytest.approx(1.0, abs=1e-5)
 
     def test_reasons_name_columns_of_the_source_and_known_directions(self, model, strange_columns):
@@ -204,16 +186,11 @@ class TestManyColumns:
         assert reasons_of(features, sample, usual, usual) == ()
 
     def test_contributions_below_zero_count_as_zero(self):
-        class Doubter(Believer):
-            def contributions(self, features):
-                return np.tile([-1.0, 2.0, 2.0], (len(features), 1))
-
         features = [Feature(name, Kind.NUMBER, name) for name in "abc"]
         row = {name: numbers(1.0) for name in "abc"}
         encoder = Encoder.fit(row, features, EncodingSettings())
-        matrix = FeatureMatrix(np.zeros((1, 3)), encoder.layout)
-        doubter: Any = Doubter(np.zeros(3), encoder.layout)
-        reasons = explain(encoder, doubter, row, matrix, top=3)[0]
+        judged = Judgement(np.array([[-1.0, 2.0, 2.0]]), np.zeros((1, 3)))
+        reasons = explain(encoder, judged, row, top=3)[0]
         assert [(reason.column, reason.share) for reason in reasons] == [("b", 0.5), ("c", 0.5)]
 
     def test_reasons_are_joined_into_one_sentence(self, model, strange_columns):

@@ -1,0 +1,119 @@
+"""The autoencoder of the textbooks: through a bottleneck and back, judged by its squared error.
+
+Good where ordinary rows lie near a smooth surface of few dimensions and no column has a heavy tail:
+sensors, images, physical measurements. Not at rare categories, whose errors numbers drown, nor in
+tables with many anomalies among the rows it learns from: trained long enough it copies them too.
+`autoencoder` is made for those. Cost: a matrix product a layer and row.
+
+Layers with max(x, 0) between them narrow down to a few units and widen again (Hinton and
+Salakhutdinov, Science 2006). The score is the mean over blocks of the squared distance of numbers,
+the cross-entropy of categories and booleans. The forward pass is NumPy; PyTorch only fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Loss, Tensors
+from adlib.detectors.base import (
+    Detector,
+    DetectorSettings,
+    Judgement,
+    Progress,
+    refuse_other_shapes,
+)
+from adlib.detectors.network import Network, column_sum, surprises
+
+
+@dataclass(frozen=True)
+class DenseAutoencoderSettings(DetectorSettings):
+    """Hyper-parameters of the dense autoencoder."""
+
+    layers: tuple[int, ...] = (32, 8, 32)
+    """Units of each hidden layer."""
+    steps: int = 2000
+    batch_rows: int = 256
+    learning_rate: float = 0.003
+    trim_fraction: float = 0.05
+    """Share of each batch, the worst rebuilt, that is not learned from."""
+    validation_fraction: float = 0.1
+    """Share of the rows that is not learned from and says when to stop."""
+    kind: ClassVar[str] = "dense_autoencoder"
+
+    def fit(  # noqa: D102 - said on the base
+        self, features: FeatureMatrix, *, seed: int, progress: Progress | None
+    ) -> DenseAutoencoder:
+        from adlib.detectors.dense_autoencoder_training import train_network  # noqa: PLC0415
+
+        network, metrics = train_network(features, self, seed=seed, progress=progress)
+        return DenseAutoencoder(features.layout, self, network, metrics)
+
+    def restore(self, layout: Layout, tensors: Tensors) -> DenseAutoencoder:  # noqa: D102
+        sizes = (layout.width, *self.layers, layout.width)
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (read, said) in enumerate(pairwise(sizes)):
+            shapes |= {f"weight_{layer}": (said, read), f"bias_{layer}": (said,)}
+        refuse_other_shapes(tensors, shapes)
+        weights, biases = (
+            tuple(tensors[f"{name}_{layer}"].astype(np.float32) for layer in range(len(sizes) - 1))
+            for name in ("weight", "bias")
+        )
+        return DenseAutoencoder(layout, self, Network(layout, weights, biases))
+
+    def to_plain(self) -> dict[str, Any]:  # noqa: D102
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class DenseAutoencoder(Detector):
+    """A fitted dense autoencoder."""
+
+    own_settings: DenseAutoencoderSettings
+    network: Network
+    fit_metrics: dict[str, float] = field(default_factory=dict)
+    kind: ClassVar[str] = "dense_autoencoder"
+
+    @property
+    def settings(self) -> DenseAutoencoderSettings:  # noqa: D102 - said on the base
+        return self.own_settings
+
+    @property
+    def metrics(self) -> dict[str, float]:  # noqa: D102
+        return self.fit_metrics
+
+    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
+        buffers = buffers or Buffers()
+        losses = self._losses(features, self.network.outputs(features, buffers), buffers)
+        return column_sum(losses) / len(self.layout.blocks)
+
+    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
+        buffers = Buffers()
+        outputs = self.network.outputs(features, buffers)
+        losses = self._losses(features, outputs, buffers) / len(self.layout.blocks)
+        return Judgement(np.ascontiguousarray(losses.T), outputs.T)
+
+    def _losses(self, features: FeatureMatrix, outputs: Floats, buffers: Buffers) -> Floats:
+        """Return each block's loss: shape (blocks, rows)."""
+        losses = surprises(features, outputs, buffers)
+        for span in self._squared:
+            np.square(losses[span], out=losses[span])
+        return losses
+
+    @cached_property
+    def _squared(self) -> list[slice]:
+        """Runs of blocks that are judged by their squared error."""
+        squared = [block.loss is Loss.SQUARED for block in self.layout.blocks]
+        edges = np.flatnonzero(np.diff([0, *squared, 0]))
+        return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
+
+    def tensors(self) -> Tensors:  # noqa: D102
+        named: dict[str, Floats] = {}
+        layers = zip(self.network.weights, self.network.biases, strict=True)
+        for layer, (weight, bias) in enumerate(layers):
+            named |= {f"weight_{layer}": weight, f"bias_{layer}": bias}
+        return named
