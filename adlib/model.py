@@ -93,13 +93,18 @@ class Model:
             InputError: if a column is missing or of another type than in training.
         """
         scores = self._screen(columns)
-        near = ~(scores < self._screen_cut)
-        chosen = np.flatnonzero(near)
-        exact = self.exact_scores(take_rows(columns, chosen))
-        scores[chosen] = exact
         is_anomaly = np.zeros(len(scores), dtype=bool)
-        is_anomaly[chosen] = self.threshold.flags(exact)
-        return ScoredBatch(scores, is_anomaly, self._explain(columns, scores, is_anomaly))
+        reasons: list[tuple[Reason, ...]] = []
+        near = np.flatnonzero(~(scores < self._screen_cut))
+        for start in range(0, len(near), BLOCK_ROWS):
+            rows = near[start : start + BLOCK_ROWS]
+            block = take_rows(columns, rows)
+            judged = self.detector.judge(self.encoder.transform(block, np.float64))
+            scores[rows] = exact = _as_stored(judged.scores)
+            is_anomaly[rows] = strange = self.threshold.flags(exact)
+            chosen = take_rows(block, strange)
+            reasons.extend(explain(self.encoder, judged.take(strange), chosen, self.reasons))
+        return ScoredBatch(scores, is_anomaly, self._flagged(columns, scores, is_anomaly, reasons))
 
     @cached_property
     def _screen_cut(self) -> float:
@@ -113,33 +118,33 @@ class Model:
         """Score in float64, each row by itself, rounded to float32's precision: shape (rows,)."""
         return exact_scores(self.encoder, self.detector, columns)
 
-    def _explain(self, columns: Columns, scores: Floats, is_anomaly: Flags) -> Flagged:
+    def _flagged(
+        self,
+        columns: Columns,
+        scores: Floats,
+        is_anomaly: Flags,
+        reasons: list[tuple[Reason, ...]],
+    ) -> Flagged:
         rows = np.flatnonzero(is_anomaly)
-        chosen = take_rows(columns, rows)
-        strange = scores[rows]
+        chosen, strange = take_rows(columns, rows), scores[rows]
         return Flagged(
             rows,
             self.threshold.percentiles(strange),
             self.threshold.p_values(strange),
             self.threshold.severities(strange),
-            self._reasons(chosen),
+            reasons,
             _count(self.encoder.missing(chosen), len(rows)),
             _count(self.encoder.unseen(chosen), len(rows)),
         )
 
-    def _reasons(self, columns: Columns) -> list[tuple[Reason, ...]]:
-        """Say of every row why it is strange, block after block."""
-        reasons: list[tuple[Reason, ...]] = []
-        for start in range(0, row_count(columns), BLOCK_ROWS):
-            block = take_rows(columns, slice(start, start + BLOCK_ROWS))
-            judged = self.detector.judge(self.encoder.transform(block, np.float64))
-            reasons.extend(explain(self.encoder, judged, block, self.reasons))
-        return reasons
-
 
 def exact_scores(encoder: Encoder, detector: Detector, columns: Columns) -> Floats:
     """Score in float64, each row by itself, rounded to float32's precision: shape (rows,)."""
-    scores = _block_scores(encoder, detector, columns, np.float64)
+    return _as_stored(_block_scores(encoder, detector, columns, np.float64))
+
+
+def _as_stored(scores: Floats) -> Floats:
+    """Round scores to float32's precision, none of them infinite."""
     return np.minimum(scores, _LARGEST_SCORE).astype(np.float32).astype(np.float64)
 
 

@@ -119,6 +119,20 @@ class AutoencoderSettings(DetectorSettings):
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Curve:
+    """A line through each block's surprises, bent at knots: start + slope x + bends |x - knots|."""
+
+    start: Floats
+    """Shape (blocks, 1)."""
+    slope: Floats
+    """Shape (blocks, 1)."""
+    knots: Floats
+    """Shape (knots, blocks, 1)."""
+    bends: Floats
+    """Shape (knots, blocks, 1)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Autoencoder(Detector):
     """A fitted autoencoder."""
@@ -146,7 +160,8 @@ class Autoencoder(Detector):
         buffers = Buffers()
         outputs = self.network.outputs(features, buffers)
         losses = self._losses(self._surprises(features, outputs, buffers), buffers)
-        return Judgement(np.ascontiguousarray(losses.T), self.classes.by_value(outputs).T)
+        expected = self.classes.by_value(outputs).T
+        return Judgement(column_sum(losses), np.ascontiguousarray(losses.T), expected)
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         buffers = buffers or Buffers()
@@ -159,7 +174,7 @@ class Autoencoder(Detector):
         shape, dtype = evidence.shape, evidence.dtype
         weak = np.minimum(evidence, _STRONG, out=buffers.get("weak", shape, dtype))
         evidence *= 3.0
-        evidence -= np.multiply(weak, 2.0, out=buffers.get("beyond", shape, dtype))
+        evidence -= np.multiply(weak, 2.0, out=buffers.get("distance", shape, dtype))
         evidence *= np.square(weak, out=weak)  # weak: its cube; beyond: its tangent
         return evidence
 
@@ -171,25 +186,30 @@ class Autoencoder(Detector):
 
     def _evidence(self, surprise: Floats, buffers: Buffers) -> Floats:
         """Return how unusual each block's surprise is, in nats: shape (blocks, rows), >= 0."""
-        knots, bends = self._curves[surprise.dtype.type]
+        curve = self._curves[surprise.dtype.type]
         evidence = buffers.get("evidence", surprise.shape, surprise.dtype)
-        beyond = buffers.get("beyond", surprise.shape, surprise.dtype)
-        np.multiply(surprise, bends[0], out=evidence)
-        for knot, bend in zip(knots, bends[1:], strict=True):
-            np.subtract(surprise, knot, out=beyond)
-            np.maximum(beyond, 0.0, out=beyond)
-            beyond *= bend
-            evidence += beyond
+        distance = buffers.get("distance", surprise.shape, surprise.dtype)
+        np.multiply(surprise, curve.slope, out=evidence)
+        evidence += curve.start
+        for knot, bend in zip(curve.knots, curve.bends, strict=True):
+            np.subtract(surprise, knot, out=distance)
+            np.abs(distance, out=distance)
+            distance *= bend
+            evidence += distance
         np.maximum(evidence, 0.0, out=evidence)  # rounding may leave it just below
         return evidence
 
     @cached_property
-    def _curves(self) -> dict[type[np.generic], tuple[Floats, Floats]]:
-        """Knots and bends in both precisions: shape (knots, blocks, 1)."""
-        return {
-            dtype: (self.knots[..., None].astype(dtype), self.bends[..., None].astype(dtype))
-            for dtype in (np.float32, np.float64)
-        }
+    def _curves(self) -> dict[type[np.generic], _Curve]:
+        """How surprise becomes evidence, in both precisions."""
+        return {dtype: self._curve(np.dtype(dtype)) for dtype in (np.float32, np.float64)}
+
+    def _curve(self, dtype: np.dtype[Any]) -> _Curve:
+        """Write bend times max(x - knot, 0) as half of bend times (x - knot + |x - knot|)."""
+        knots, halves = self.knots.astype(np.float64), self.bends[1:].astype(np.float64) / 2.0
+        start, slope = -(knots * halves).sum(axis=0), self.bends[0] + halves.sum(axis=0)
+        parts = (part[..., None].astype(dtype) for part in (start, slope, knots, halves))
+        return _Curve(*parts)
 
     def judging_by(self, features: FeatureMatrix) -> Autoencoder:
         """Measure how far surprises of the sample reach, and judge each block accordingly.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.arrays import Buffers, FeatureMatrix, Flags, Floats, Layout, Tensors
 from adlib.errors import ModelError
 
 Progress = Callable[[int, int, float], None]
@@ -18,11 +18,17 @@ Progress = Callable[[int, int, float], None]
 class Judgement:
     """What a detector says about rows."""
 
+    scores: Floats
+    """As `Detector.score` returns them: shape (rows,)."""
     losses: Floats
     """What each block adds to the score: shape (rows, layout.blocks), >= 0."""
     expected: Floats
     """What is expected in place of each row: shape (rows, layout.width), numbers as the encoder
     writes them, booleans and categories as logits."""
+
+    def take(self, rows: Flags) -> Judgement:
+        """Return the chosen rows."""
+        return Judgement(self.scores[rows], self.losses[rows], self.expected[rows])
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,9 @@ class DenseAutoencoder(Detector):
     def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
         buffers = Buffers()
         outputs = self.network.outputs(features, buffers)
-        losses = self._losses(features, outputs, buffers) / len(self.layout.blocks)
-        return Judgement(np.ascontiguousarray(losses.T), outputs.T)
+        losses, blocks = self._losses(features, outputs, buffers), len(self.layout.blocks)
+        by_row = np.ascontiguousarray(losses.T) / blocks
+        return Judgement(column_sum(losses) / blocks, by_row, outputs.T)
 
     def _losses(self, features: FeatureMatrix, outputs: Floats, buffers: Buffers) -> Floats:
         """Return each block's loss: shape (blocks, rows)."""

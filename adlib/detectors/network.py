@@ -36,10 +36,10 @@ class Network:
         for places, table in zip(features.places, folded.categories, strict=True):
             gathered = buffers.get("gathered", hidden.shape, hidden.dtype)
             hidden += np.take(table, places, axis=0, out=gathered, mode="clip")
-        np.maximum(hidden, 0.0, out=hidden)
+        _rectify_twice(hidden, buffers)
         for place, layer in enumerate(folded.layers[:-1], start=1):
             hidden = _product(hidden, layer, buffers, f"hidden {place}")
-            np.maximum(hidden, 0.0, out=hidden)
+            _rectify_twice(hidden, buffers)
         if features.dtype == np.float64:
             return matrix_product(hidden, folded.layers[-1]).T
         out = buffers.get("outputs", (len(folded.layers[-1]), len(hidden)), hidden.dtype)
@@ -59,7 +59,8 @@ class Network:
         tables = [
             np.ascontiguousarray(layers[0][:, block.span].T) for block in self.layout.categories
         ]
-        return _Folded(np.ascontiguousarray(layers[0][:, read]), tuple(tables), tuple(layers[1:]))
+        halved = tuple(layer / 2.0 for layer in layers[1:])  # exactly: a power of two
+        return _Folded(np.ascontiguousarray(layers[0][:, read]), tuple(tables), halved)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class _Folded:
     categories: tuple[Floats, ...]
     """Its weights of each category: shape (places, out + 1)."""
     layers: tuple[Floats, ...]
-    """The others: shape (out + 1, in + 1), the last (out, in + 1)."""
+    """The others, halved: shape (out + 1, in + 1), the last (out, in + 1)."""
 
 
 def _with_bias(weight: Floats, bias: Floats, *, constant: bool) -> Floats:
@@ -80,6 +81,11 @@ def _with_bias(weight: Floats, bias: Floats, *, constant: bool) -> Floats:
     if constant:
         folded = np.vstack([folded, np.append(np.zeros(weight.shape[1]), 1.0)])
     return folded
+
+
+def _rectify_twice(hidden: Floats, buffers: Buffers) -> None:
+    """Replace x by 2 max(x, 0) = x + |x|, which takes NumPy half as long as max(x, 0)."""
+    hidden += np.abs(hidden, out=buffers.get("absolute", hidden.shape, hidden.dtype))
 
 
 def _product(rows: Floats, weights: Floats, buffers: Buffers, name: str) -> Floats:

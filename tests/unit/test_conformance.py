@@ -117,10 +117,11 @@ def test_tensors_of_another_shape_are_refused(detector):
 
 
 def test_what_blocks_add_is_the_score(detector, rows):
-    losses = detector.judge(rows).losses
-    assert losses.shape == (len(rows), len(rows.layout.blocks))
-    assert (losses >= 0.0).all()
-    np.testing.assert_allclose(losses.sum(axis=1), detector.score(rows), rtol=1e-9)
+    judged = detector.judge(rows)
+    assert judged.scores.tobytes() == detector.score(rows).tobytes()
+    assert judged.losses.shape == (len(rows), len(rows.layout.blocks))
+    assert (judged.losses >= 0.0).all()
+    np.testing.assert_allclose(judged.losses.sum(axis=1), judged.scores, rtol=1e-9)
 
 
 def test_what_is_expected_has_the_shape_of_the_matrix(detector, rows):

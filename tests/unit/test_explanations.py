@@ -15,7 +15,8 @@ def believed(expected, features):
     """Judge rows by their distance from what is expected of every row."""
     distance = np.abs(features.one_hot() - expected)
     losses = [distance[:, block.span].sum(axis=1) for block in features.layout.blocks]
-    return Judgement(np.stack(losses, 1), np.tile(expected, (len(features), 1)))
+    by_row = np.stack(losses, 1)
+    return Judgement(by_row.sum(axis=1), by_row, np.tile(expected, (len(features), 1)))
 
 
 def texts(*values):
@@ -189,7 +190,7 @@ class TestManyColumns:
         features = [Feature(name, Kind.NUMBER, name) for name in "abc"]
         row = {name: numbers(1.0) for name in "abc"}
         encoder = Encoder.fit(row, features, EncodingSettings())
-        judged = Judgement(np.array([[-1.0, 2.0, 2.0]]), np.zeros((1, 3)))
+        judged = Judgement(np.array([3.0]), np.array([[-1.0, 2.0, 2.0]]), np.zeros((1, 3)))
         reasons = explain(encoder, judged, row, top=3)[0]
         assert [(reason.column, reason.share) for reason in reasons] == [("b", 0.5), ("c", 0.5)]
 
