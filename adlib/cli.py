@@ -8,9 +8,10 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from typer.exceptions import Exit, TyperException
@@ -23,6 +24,7 @@ from adlib.errors import AdlibError, ConfigError, InputError, ModelError, Transi
 from adlib.job import Job
 from adlib.printing import print_checks, print_models, print_summary
 from adlib.publishing import refuse_files
+from adlib.spark.engines import Engine
 from adlib.spark.failures import translated
 from adlib.spark.session import open_session
 from adlib.summary import Summary
@@ -63,7 +65,10 @@ PromoteOption = Annotated[
     bool, typer.Option("--promote/--no-promote", help="Promote the new model.")
 ]
 EngineOption = Annotated[
-    Literal["auto", "pandas_udf"], typer.Option("--engine", help="How rows reach the model.")
+    Engine,
+    typer.Option(
+        "--engine", help="How rows reach the model: row_groups reads Parquet in the workers."
+    ),
 ]
 
 
@@ -185,10 +190,14 @@ def score(
     day: DateOption = None,
     as_json: JsonOption = False,
     model: ModelOption = None,
-    engine: EngineOption = "auto",  # noqa: ARG001 - one engine so far serves both names
+    engine: EngineOption = "auto",
 ) -> None:
     """Score the feature table and publish the anomalies."""
-    _story("score", config, settings, day, lambda job: pipelines.score(job, model), as_json=as_json)
+
+    def tell(job: Job) -> None:
+        pipelines.score(replace(job, engine=engine), model)
+
+    _story("score", config, settings, day, tell, as_json=as_json)
 
 
 @app.command()

@@ -18,9 +18,9 @@ from adlib.artifacts import ModelParts, construct, take_apart
 from adlib.config import Config, config_digest
 from adlib.errors import InputError
 from adlib.model import Model
+from adlib.spark.engines import Engine
 from adlib.spark.ledger import Ledger, read_ledger
-from adlib.spark.preprocessing import read_features
-from adlib.spark.scoring import Carried
+from adlib.spark.scoring import Carried, Dates
 from adlib.spark.tables import column
 from adlib.summary import Summary
 from adlib.wiring import preparation_of, registry_of
@@ -34,6 +34,7 @@ class Job:
     spark: SparkSession
     summary: Summary
     day: date | None = None
+    engine: Engine = "auto"
 
     @property
     def work(self) -> Path:
@@ -62,12 +63,11 @@ def load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:
     return parts, construct(parts)
 
 
-def load_features(job: Job) -> DataFrame:
-    """Open the part of the feature table that the job is about."""
-    features = read_features(job.spark, job.work)
-    if job.dated and job.day is not None:
-        features = features.where(F.col("dt") == F.lit(job.day))
-    return features
+def dates_of(job: Job, first: date | None = None) -> Dates:
+    """Return the part of the feature table that the job is about, from a first date on."""
+    if not job.dated:
+        return Dates(all_rows=load_ledger(job).dates[0].date)
+    return Dates(first=job.day or first, last=job.day)
 
 
 def load_ledger(job: Job) -> Ledger:
@@ -127,16 +127,8 @@ def run_id_of(job: Job, ledger: Ledger, model_id: str) -> str:
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
 
 
-def carried_dates(job: Job) -> list[Carried]:
-    """Return the date and the time that a row carries."""
-    if not job.dated:
-        day = load_ledger(job).dates[0].date
-        return [
-            Carried("event_date", F.lit(day), T.DateType()),
-            Carried("event_time", F.lit(None), T.TimestampType()),
-        ]
-    time = column(str(job.config.source.event_time))
-    return [
-        Carried("event_date", F.col("dt"), T.DateType()),
-        Carried("event_time", time, T.TimestampType()),
-    ]
+def carried_time(job: Job) -> Carried:
+    """Return the time that a row carries."""
+    name = job.config.source.event_time
+    time = F.lit(None) if name is None else column(name)
+    return Carried("event_time", name, time, T.TimestampType())

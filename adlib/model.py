@@ -157,7 +157,7 @@ def _block_scores(
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(scores), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            features = encoder.transform(take_rows(columns, block), dtype, buffers)
+            features = encoder.transform(columns, dtype, block, buffers)
             scores[block] = detector.score(features, buffers)
     return scores
 

@@ -19,8 +19,8 @@ from adlib.evaluation import evaluate_rows
 from adlib.figures import figures_of_ledger, figures_of_model, figures_of_scores
 from adlib.job import (
     Job,
-    carried_dates,
-    load_features,
+    carried_time,
+    dates_of,
     load_ledger,
     load_model,
     refuse_absent_columns,
@@ -31,12 +31,13 @@ from adlib.publication import publish_scored
 from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.spark.contract import check_features
+from adlib.spark.engines import score_table
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
 from adlib.spark.ledger import DateLedger, Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
 from adlib.spark.sampling import plan_sample
-from adlib.spark.scoring import Carried, score_table
+from adlib.spark.scoring import Carried, Request
 from adlib.spark.tables import column, read_source
 from adlib.spark.training import train_on_driver, train_on_executor
 from adlib.summary import NOTHING_TO_DO
@@ -108,7 +109,7 @@ def train(job: Job, *, promote: bool) -> str:
 def score(job: Job, model_id: str | None) -> None:
     """Score the feature table and publish the flagged rows of each date."""
     parts, model = load_model(job, model_id)
-    features = load_features(job)
+    features = read_features(job.spark, job.work)
     check_features(features.schema, model.columns)
     refuse_absent_columns(features, [*job.config.source.key, *job.config.source.keep])
     ledger = load_ledger(job)
@@ -127,20 +128,19 @@ def score(job: Job, model_id: str | None) -> None:
 def evaluate(job: Job, model_id: str | None) -> None:
     """Score the labelled rows again and say how well the scores agree with the labels."""
     parts, model = load_model(job, model_id)
-    features = load_features(job)
+    features = read_features(job.spark, job.work)
     check_features(features.schema, model.columns)
     until = job.config.train.until
     if job.day is None and until is not None:
-        features = features.where(F.col("dt") >= F.lit(until))
         job.summary.add(measured_from=until.isoformat())
     judged = [name for name in (job.config.source.label, job.config.evaluate.by) if name]
     refuse_absent_columns(features, judged)
     with job.summary.stage("evaluate"):
-        rows = features.count()
-        carried = [*carried_dates(job), *_judged(job, features.schema)]
-        records = score_table(
-            job.spark, features, parts, carried, run_id="evaluate", every_row=True
-        )
+        dates = dates_of(job, first=until)
+        carried = (carried_time(job), *_judged(job, features.schema))
+        request = Request(features, dates, parts, carried, "evaluate", every_row=True)
+        records = score_table(job.spark, request, job.engine)
+        rows = dates.of(features).count()
         figures = evaluate_rows(count_rows(records, rows), model.threshold.asked_fraction)
     job.summary.add(model=parts.model_id, metrics=figures)
 
@@ -209,4 +209,7 @@ def _judged(job: Job, schema: T.StructType) -> list[Carried]:
     label, group = job.config.source.label, job.config.evaluate.by
     judged = F.lit(None) if label is None else label_of(label, schema)
     grouped = F.lit(None) if group is None else column(group)
-    return [Carried(LABEL, judged, T.DoubleType()), Carried(GROUP, grouped, T.StringType())]
+    return [
+        Carried(LABEL, label, judged, T.DoubleType()),
+        Carried(GROUP, group, grouped, T.StringType()),
+    ]

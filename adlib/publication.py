@@ -15,10 +15,11 @@ from pyspark.sql import types as T
 from adlib.artifacts import ModelParts
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError
-from adlib.job import Job, carried_dates
+from adlib.job import Job, carried_time, dates_of
 from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
 from adlib.publishing import StagedDate, publish_date
 from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
+from adlib.spark.engines import score_table
 from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.preprocessing import read_quarantine
 from adlib.spark.records import (
@@ -30,7 +31,7 @@ from adlib.spark.records import (
     write_quarantine,
     write_scores,
 )
-from adlib.spark.scoring import Carried, published_type, score_table
+from adlib.spark.scoring import Carried, Request, published_type
 from adlib.spark.tables import column
 from adlib.spark.writing import WrittenFile, arrow_schema, write_empty
 from adlib.summary import Summary
@@ -175,10 +176,10 @@ def _score_into(
 ) -> DataFrame:
     """Score every row once; return the records, read back from where they were written."""
     identity = [*_key(job), *job.config.source.keep]
-    carried = [*carried_dates(job), *_identity(identity, features.schema)]
+    carried = (carried_time(job), *_identity(identity, features.schema))
     every_row = job.config.output.scores
-    scored = score_table(job.spark, features, parts, carried, run_id=run_id, every_row=every_row)
-    return settle(job.spark, scored, staging / "records")
+    request = Request(features, dates_of(job), parts, carried, run_id, every_row)
+    return settle(job.spark, score_table(job.spark, request, job.engine), staging / "records")
 
 
 def _files(
@@ -203,7 +204,9 @@ def _files(
 
 def _identity(names: Sequence[str], schema: T.StructType) -> list[Carried]:
     """Return key and kept columns in the types that the outputs allow."""
-    return [Carried(name, *published_type(column(name), schema[name].dataType)) for name in names]
+    return [
+        Carried(name, name, *published_type(column(name), schema[name].dataType)) for name in names
+    ]
 
 
 def _key(job: Job) -> list[str]:

@@ -389,9 +389,12 @@ class DictionaryLookup:
 
 
 def standardise(
-    columns: Sequence[Column], encodings: Sequence[NumberEncoding], out: NDArray[Any]
+    columns: Sequence[Column],
+    encodings: Sequence[NumberEncoding],
+    out: NDArray[Any],
+    rows: slice = slice(None),
 ) -> None:
-    """Write numbers as distances from the centre in units of the scale: shape (columns, rows).
+    """Write rows as distances from the centre in units of the scale: shape (columns, rows).
 
     All are squashed or none is. In float64 a result does not depend on how the number came; into
     float32 numbers are brought as precisely as they come.
@@ -400,7 +403,7 @@ def standardise(
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         for column, encoding, row in zip(columns, encodings, out, strict=True):
             centre = np.float64(encoding.centre) if exact else encoding.centre
-            values = _numbers(encoding.feature, column)
+            values = _numbers(encoding.feature, column)[rows]
             np.subtract(values, centre, out=row, casting="same_kind")
         out /= np.asarray([[encoding.scale] for encoding in encodings], dtype=out.dtype)
     missing = np.isnan(out)

@@ -107,7 +107,11 @@ class Encoder:
         return tuple(steps)
 
     def transform(
-        self, columns: Columns, dtype: type[np.floating[Any]], buffers: Buffers | None = None
+        self,
+        columns: Columns,
+        dtype: type[np.floating[Any]],
+        rows: slice = slice(None),
+        buffers: Buffers | None = None,
     ) -> FeatureMatrix:
         """Encode rows; a matrix made in `buffers` holds until the next is made there.
 
@@ -117,9 +121,10 @@ class Encoder:
         missing = [name for name in self.names if name not in columns]
         if missing:
             raise InputError.missing_columns(missing, list(columns), "The feature table")
-        features = FeatureMatrix.empty(self.layout, row_count(columns), dtype, buffers or Buffers())
+        count = len(range(*rows.indices(row_count(columns))))
+        features = FeatureMatrix.empty(self.layout, count, dtype, buffers or Buffers())
         for step in self._steps:
-            step.fill(columns, features)
+            step.fill(columns, rows, features)
         return features
 
     def missing(self, columns: Columns) -> dict[str, Flags]:
@@ -173,15 +178,18 @@ class _Step:
         rows = slice(self.rows.start, self.rows.stop + 1)
         return _Step([*self.encodings, encoding], rows, is_category=False)
 
-    def fill(self, columns: Columns, features: FeatureMatrix) -> None:
+    @cached_property
+    def _numbers(self) -> list[NumberEncoding]:
+        return [encoding for encoding in self.encodings if _is_plain(encoding)]
+
+    def fill(self, columns: Columns, rows: slice, features: FeatureMatrix) -> None:
         """Write this step's rows of the matrix."""
         out = features.places[self.rows] if self.is_category else features.numbers[self.rows]
         given = [columns[encoding.feature.name] for encoding in self.encodings]
-        numbers = [encoding for encoding in self.encodings if _is_plain(encoding)]
-        if numbers:
-            standardise(given, numbers, out)
+        if self._numbers:
+            standardise(given, self._numbers, out, rows)
         else:
-            self.encodings[0].fill(given[0], out)
+            self.encodings[0].fill(given[0].take(rows), out)
 
 
 def _is_plain(encoding: ColumnEncoding) -> TypeGuard[NumberEncoding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,30 +10,55 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
-from adlib.arrays import Column, Floats, NumberColumn, TextColumn, VectorColumn
+from adlib.arrays import Column, Floats, NumberColumn, TextColumn, Texts, VectorColumn
 from adlib.encoding import Encoder, Feature, Kind
 from adlib.encoding.columns import VectorEncoding
 from adlib.spark.tables import column
 
-_TEXT_KINDS = {Kind.CATEGORY, Kind.TEXT}
-NUMBERS, TEXTS = "adlib numbers", "adlib texts"
+TEXT_KINDS = {Kind.CATEGORY, Kind.TEXT}
+SINGLES, DOUBLES, TEXTS = "adlib singles", "adlib doubles", "adlib texts"
+
+
+class Dictionaries:
+    """The dictionary that each column came with last, so that an equal one is the same object.
+
+    What is looked up of a dictionary is then looked up once, not once a batch.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[pa.Array, Texts]] = {}
+
+    def values(self, name: str, dictionary: pa.Array) -> Texts:
+        """Return a dictionary's strings."""
+        last = self._last.get(name)
+        if last is None or not last[0].equals(dictionary):
+            last = self._last[name] = dictionary, dictionary.to_numpy(zero_copy_only=False)
+        return last[1]
 
 
 def columns_from_arrow(
-    table: pa.Table | pa.RecordBatch, features: Sequence[Feature], lengths: Mapping[str, int]
+    table: pa.Table | pa.RecordBatch,
+    features: Sequence[Feature],
+    lengths: Mapping[str, int],
+    dictionaries: Dictionaries | None = None,
 ) -> dict[str, Column]:
     """Turn Arrow columns into the columns of the features; `lengths` are those of the vectors."""
+    known = dictionaries or Dictionaries()
     return {
-        feature.name: _column(table.column(feature.name), feature, lengths) for feature in features
+        feature.name: _column(table.column(feature.name), feature, lengths, known)
+        for feature in features
     }
 
 
-def _column(array: pa.Array, feature: Feature, lengths: Mapping[str, int]) -> Column:
+def _column(
+    array: pa.Array, feature: Feature, lengths: Mapping[str, int], dictionaries: Dictionaries
+) -> Column:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    if feature.kind in _TEXT_KINDS:
-        return text_column(array)
+    if feature.kind in TEXT_KINDS:
+        return text_column(array, feature.name, dictionaries)
     if feature.kind is Kind.VECTOR:
         length = lengths.get(feature.name)
         return vector_column(array, common_length(array) if length is None else length)
@@ -49,11 +74,11 @@ def number_column(array: pa.Array) -> NumberColumn:
     return NumberColumn(array.to_numpy(zero_copy_only=False))
 
 
-def text_column(array: pa.Array) -> TextColumn:
+def text_column(array: pa.Array, name: str, dictionaries: Dictionaries) -> TextColumn:
     """Return strings as codes into a dictionary; nulls get the code -1."""
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return TextColumn(codes, encoded.dictionary.to_numpy(zero_copy_only=False))
+    return TextColumn(codes, dictionaries.values(name, encoded.dictionary))
 
 
 def common_length(array: pa.Array) -> int:
@@ -85,49 +110,53 @@ def vector_lengths(encoder: Encoder) -> dict[str, int]:
 class Packing:
     """Feature columns packed into few: Spark's cost of crossing into Python is by column.
 
-    Numbers cross as one array<double>, strings as one array<string>, vectors as they are.
+    Numbers cross as one array<double>, those of float32 as one array<float>, strings as one
+    array<string>, vectors as they are.
     """
 
-    numbers: tuple[str, ...]
+    singles: tuple[str, ...]
+    doubles: tuple[str, ...]
     texts: tuple[str, ...]
     vectors: tuple[tuple[str, int], ...]
     """Names and lengths."""
 
     @classmethod
-    def of(cls, encoder: Encoder) -> Packing:
+    def of(cls, encoder: Encoder, schema: T.StructType) -> Packing:
         """Sort the encoder's columns by how they cross."""
         features = [encoding.feature for encoding in encoder.encodings]
-        return cls(
-            tuple(
-                feature.name
-                for feature in features
-                if feature.kind not in _TEXT_KINDS and feature.kind is not Kind.VECTOR
-            ),
-            tuple(feature.name for feature in features if feature.kind in _TEXT_KINDS),
-            tuple(vector_lengths(encoder).items()),
-        )
+        texts = tuple(feature.name for feature in features if feature.kind in TEXT_KINDS)
+        vectors = vector_lengths(encoder)
+        numbers = [name for name in encoder.names if name not in {*texts, *vectors}]
+        singles = [name for name in numbers if isinstance(schema[name].dataType, T.FloatType)]
+        doubles = [name for name in numbers if name not in singles]
+        return cls(tuple(singles), tuple(doubles), texts, tuple(vectors.items()))
 
     def expressions(self) -> list[SparkColumn]:
         """Return the columns to select from the feature table."""
         packed = []
-        if self.numbers:
-            numbers = [column(name).cast("double") for name in self.numbers]
-            packed.append(F.array(*numbers).alias(NUMBERS))
-        if self.texts:
-            packed.append(F.array(*[column(name) for name in self.texts]).alias(TEXTS))
+        for name, names, element in self._packed():
+            if names:
+                elements = [column(entry).cast(element) for entry in names]
+                packed.append(F.array(*elements).alias(name))
         return [*packed, *(column(name) for name, _ in self.vectors)]
 
-    def unpack(self, batch: pa.RecordBatch) -> dict[str, Column]:
+    def _packed(self) -> Iterator[tuple[str, tuple[str, ...], str]]:
+        yield SINGLES, self.singles, "float"
+        yield DOUBLES, self.doubles, "double"
+        yield TEXTS, self.texts, "string"
+
+    def unpack(self, batch: pa.RecordBatch, dictionaries: Dictionaries) -> dict[str, Column]:
         """Return the columns again."""
         unpacked: dict[str, Column] = {}
-        if self.numbers:
-            table = _matrix(batch.column(NUMBERS), len(self.numbers))
-            for name, values in zip(self.numbers, table, strict=True):
-                unpacked[name] = NumberColumn(values)
+        for packed, names in ((SINGLES, self.singles), (DOUBLES, self.doubles)):
+            if names:
+                table = _matrix(batch.column(packed), len(names))
+                unpacked |= zip(names, map(NumberColumn, table), strict=True)
         if self.texts:
             flat, step = batch.column(TEXTS).flatten(), len(self.texts)
             for place, name in enumerate(self.texts):
-                unpacked[name] = text_column(flat.take(pa.array(range(place, len(flat), step))))
+                own = flat.take(pa.array(range(place, len(flat), step)))
+                unpacked[name] = text_column(own, name, dictionaries)
         for name, length in self.vectors:
             unpacked[name] = vector_column(batch.column(name), length)
         return unpacked

@@ -9,11 +9,13 @@ from pyspark.sql import types as T
 
 from adlib.errors import InputError
 from adlib.evaluation import CountedRows
-from adlib.spark.scoring import ANOMALY, BINS_PER_FOLD, FINEST_SCORE, RECORD, ROW
 from adlib.spark.tables import column
+from adlib.spark.worker import ANOMALY, RECORD, ROW
 
 LABEL, GROUP = "adlib label", "adlib group"
 MOST_EXACT_ROWS = 10_000_000
+_BINS_PER_FOLD = 300.0
+_FINEST_SCORE = 1e6
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -60,7 +62,7 @@ def count_rows(records: DataFrame, rows: int) -> CountedRows:
 
 
 def _binned(score: Column) -> Column:
-    """Replace a score by the middle of its bin, as the tally does."""
-    folds = F.signum(score) * F.log1p(F.abs(score) * FINEST_SCORE)
-    middle = (F.floor(folds * BINS_PER_FOLD) + 0.5) / BINS_PER_FOLD
-    return F.signum(middle) * F.expm1(F.abs(middle)) / FINEST_SCORE
+    """Round a score to one of 300 to a factor of e, so that there are few to count."""
+    folds = F.signum(score) * F.log1p(F.abs(score) * _FINEST_SCORE)
+    middle = (F.floor(folds * _BINS_PER_FOLD) + 0.5) / _BINS_PER_FOLD
+    return F.signum(middle) * F.expm1(F.abs(middle)) / _FINEST_SCORE

@@ -14,16 +14,9 @@ from pyspark.sql import functions as F
 
 from adlib.outputs import ANOMALIES, QUARANTINE, SCORES
 from adlib.spark.ledger import pattern, write_parquet
-from adlib.spark.scoring import (
-    ANOMALY,
-    BINS,
-    COUNTS,
-    RECORD,
-    ROW,
-    TALLY,
-    score_of_bin,
-)
 from adlib.spark.tables import column
+from adlib.spark.tally import score_of_bin
+from adlib.spark.worker import ANOMALY, BINS, COUNTS, RECORD, ROW, TALLY
 from adlib.spark.writing import WrittenFile, write_by_date
 from adlib.thresholds import SEVERITIES
 
@@ -149,7 +142,7 @@ _QUANTILES = {
 
 def _quantiles(bins: Mapping[int, int]) -> dict[str, float]:
     """Return quantiles of the score from a histogram."""
-    places = sorted(bins)
+    places = sorted(bins, key=score_of_bin)
     reached = np.cumsum([bins[place] for place in places])
     return {
         name: score_of_bin(places[int(np.searchsorted(reached, share * reached[-1]))])

@@ -60,6 +60,8 @@ EMBEDDED: Mapping[str, str] = MappingProxyType(
         "spark.ui.enabled": "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        # Over TCP every hand-over to a Python worker waits 40 ms for an acknowledgement.
+        "spark.python.unix.domain.socket.enabled": "true",
         # The driver is the only executor; the default of 1 GB is short for its sorts.
         "spark.driver.memory": "2g",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",

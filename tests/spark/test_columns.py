@@ -5,8 +5,10 @@ import pyarrow as pa
 
 from adlib.arrays import TextColumn
 from adlib.spark.columns import (
-    NUMBERS,
+    DOUBLES,
+    SINGLES,
     TEXTS,
+    Dictionaries,
     Packing,
     common_length,
     number_column,
@@ -31,14 +33,23 @@ def test_float32_stays_float32():
 
 
 def test_strings_become_codes_and_null_is_minus_one():
-    column = text_column(pa.array(["b", None, "a", "b"]))
+    column = text_column(pa.array(["b", None, "a", "b"]), "s", Dictionaries())
     assert [column.at(row) for row in range(4)] == ["b", None, "a", "b"]
     assert column.codes[1] == -1
 
 
 def test_a_dictionary_is_taken_as_it_is():
-    column = text_column(pa.array(["b", None, "a"]).dictionary_encode())
+    column = text_column(pa.array(["b", None, "a"]).dictionary_encode(), "s", Dictionaries())
     assert [column.at(row) for row in range(3)] == ["b", None, "a"]
+
+
+def test_equal_dictionaries_are_one_object_so_that_they_are_looked_up_once():
+    known = Dictionaries()
+    first = text_column(pa.array(["a", "b"]), "s", known)
+    again = text_column(pa.array(["a", "b", "a"]), "s", known)
+    other = text_column(pa.array(["b", "a"]), "s", known)
+    assert again.values is first.values
+    assert strings(other) == ["b", "a"]
 
 
 def test_vectors_of_another_length_count_as_missing():
@@ -49,15 +60,18 @@ def test_vectors_of_another_length_count_as_missing():
 
 
 def test_sliced_arrays_unpack_to_their_own_rows():
-    packing = Packing(("x", "y"), ("s", "t"), (("v", 2),))
+    packing = Packing(("z",), ("x", "y"), ("s", "t"), (("v", 2),))
     batch = pa.record_batch(
         {
-            NUMBERS: pa.array([[1.0, 2.0], [3.0, None], [5.0, 6.0]]),
+            SINGLES: pa.array([[0.5], [None], [1.5]], pa.list_(pa.float32())),
+            DOUBLES: pa.array([[1.0, 2.0], [3.0, None], [5.0, 6.0]]),
             TEXTS: pa.array([["a", "b"], [None, "c"], ["a", "d"]]),
             "v": pa.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]),
         }
     ).slice(1)
-    columns = packing.unpack(batch)
+    columns = packing.unpack(batch, Dictionaries())
+    np.testing.assert_array_equal(columns["z"].values, np.array([np.nan, 1.5]))
+    assert columns["z"].values.dtype == np.float32
     np.testing.assert_array_equal(columns["x"].values, [3.0, 5.0])
     np.testing.assert_array_equal(columns["y"].values, [np.nan, 6.0])
     assert strings(columns["s"]) == [None, "a"]

@@ -8,7 +8,7 @@ from adlib.errors import InputError
 from adlib.evaluation import evaluate_rows
 from adlib.spark import evaluating
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
-from adlib.spark.scoring import ANOMALY, RECORD, ROW
+from adlib.spark.worker import ANOMALY, RECORD, ROW
 
 pytestmark = pytest.mark.spark
 

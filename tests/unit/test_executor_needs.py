@@ -20,7 +20,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import numpy as np
-import adlib.spark.scoring
+import adlib.spark.worker
 from adlib.arrays import NumberColumn, TextColumn, VectorColumn
 from adlib.artifacts import ModelParts, construct
 
