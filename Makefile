@@ -5,14 +5,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
+
+# What `make bench-speed` scores and preprocesses; OUT is where the figures go.
+ROWS ?= 5000000
+STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check java
+.PHONY: help demo test check bench-speed bench-growth java
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
-	  | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	  | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: $(STAMP) java ## make a table of traffic with planted incidents, find them and show them
 	@rm -rf demo
@@ -33,6 +38,13 @@ check: $(STAMP) ## format, lint, types, import contracts, docstrings
 	run flake8 adlib jobs; \
 	exit $$failed
 
+bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5000000 STAGE_ROWS=10000000 OUT=file.json (tables stay in .bench, which may be removed)
+	@$(BIN)/python tests/benchmarks/speed.py --rows $(ROWS) --stage-rows $(STAGE_ROWS) \
+	  --out $(or $(OUT),.bench/speed.json)
+
+bench-growth: $(BENCH_STAMP) java ## time and memory at 1, 5, 20 and 50 million rows (7 GB in .bench, which may be removed): OUT=file.json
+	@$(BIN)/python tests/benchmarks/growth.py --out $(or $(OUT),.bench/growth.json)
+
 java:
 	@sh .ci/java
 
@@ -45,4 +57,9 @@ $(STAMP): pyproject.toml constraints.txt
 	  exit 1; }
 	@echo "Installing into $(VENV) from constraints.txt (some minutes the first time)."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(BENCH_STAMP): $(STAMP)
+	@echo "Installing what the benchmarks measure beside, from constraints.txt."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@touch $@

@@ -47,6 +47,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         # Columns travel to pandas as Arrow, and a type that cannot is an error, not a slow path.
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",
+        # 5 million rows of 30 numbers through the pandas UDF engine: 5.4 seconds instead of the 6.2
+        # of the default of 10,000 rows; twice as many more gain nothing.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "32768",
     }
 )
 """What is set on every session, new or found."""
@@ -60,7 +63,7 @@ EMBEDDED: Mapping[str, str] = MappingProxyType(
         "spark.ui.enabled": "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        # Over TCP every hand-over to a Python worker waits 40 ms for an acknowledgement.
+        # Over TCP each task of a Python worker waits 40 ms for an acknowledgement.
         "spark.python.unix.domain.socket.enabled": "true",
         # The driver is the only executor; the default of 1 GB is short for its sorts.
         "spark.driver.memory": "2g",
