@@ -38,11 +38,11 @@ check: $(STAMP) ## format, lint, types, import contracts, docstrings
 	run flake8 adlib jobs; \
 	exit $$failed
 
-bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5000000 STAGE_ROWS=10000000 OUT=file.json (tables stay in .bench, which may be removed)
+bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5000000 STAGE_ROWS=10000000 OUT=file.json
 	@$(BIN)/python tests/benchmarks/speed.py --rows $(ROWS) --stage-rows $(STAGE_ROWS) \
 	  --out $(or $(OUT),.bench/speed.json)
 
-bench-growth: $(BENCH_STAMP) java ## time and memory at 1, 5, 20 and 50 million rows (7 GB in .bench, which may be removed): OUT=file.json
+bench-growth: $(BENCH_STAMP) java ## time and memory of scoring 1, 5, 20 and 50 million rows: OUT=file.json
 	@$(BIN)/python tests/benchmarks/growth.py --out $(or $(OUT),.bench/growth.json)
 
 java:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +22,7 @@ _TELLING_SHARE = 0.05
 """What adds less to the score is no part of the sentence."""
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """One source column's part in a row's score."""
 
     column: str
@@ -35,8 +35,7 @@ class Reason:
     sentence: str
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """What one column of the feature table says: the material of a reason."""
 
     actual: str | None
@@ -101,8 +100,8 @@ class _Teller:
     def reason(self, row: int, place: int, share: float) -> Reason:
         """Say a word on one of the layout's sources."""
         source, index = self.encoder.layout.sources[place], self._most_telling(row, place)
-        finding = self._finding(row, index)
-        return Reason(source, share=round(share, _SHARE_DIGITS), **vars(finding))
+        actual, expected, direction, sentence = self._finding(row, index)
+        return Reason(source, actual, expected, round(share, _SHARE_DIGITS), direction, sentence)
 
     def _most_telling(self, row: int, place: int) -> int:
         """Return which of a source's encodings adds most to the row's score."""

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from adlib.spark.worker import ANOMALY, BINS, COUNTS, RECORD
-from cases import LOOPS, OURS, RIVALS
+from cases import DEFAULTS, LOOPS, OURS, RIVALS
 
 _NEAR_CUT = 1e-5
 """Relative distance from the cut within which float32 may fall on either side."""
@@ -18,16 +19,12 @@ _NEAR_CUT = 1e-5
 
 def disagreements(folder: Path, cut: float) -> list[str]:
     """Return what disagrees, in sentences; nothing where all is well."""
-    ours = _anomalies(folder / OURS[0])
     problems = [
-        *_different_records(ours, _anomalies(folder / OURS[1]), OURS),
-        *_different_records(
-            _anomalies(folder / "default_row_groups"),
-            _anomalies(folder / "default_pandas_udf"),
-            ("default_row_groups", "default_pandas_udf"),
-        ),
+        f"the records of {one} and {other} differ"
+        for one, other in (OURS, DEFAULTS)
+        if _as_bytes(_anomalies(folder / one)) != _as_bytes(_anomalies(folder / other))
     ]
-    expected = _scores_by_key(ours)
+    expected = _scores_by_key(_anomalies(folder / OURS[0]))
     for name in (*RIVALS, LOOPS[0]):
         found = _scores_by_key(pq.read_table(folder / name))
         far = [key for key in expected.keys() ^ found.keys() if _is_far(key, expected, found, cut)]
@@ -40,9 +37,11 @@ def disagreements(folder: Path, cut: float) -> list[str]:
 def flagged_rows(folder: Path, names: Iterable[str]) -> dict[str, int]:
     """Return how many rows each way flagged."""
     return {
-        name: len(_anomalies(folder / name))
-        if name.endswith(OURS) and name not in RIVALS
-        else len(pq.read_table(folder / name, columns=["key"]))
+        name: len(
+            _anomalies(folder / name)
+            if name in (*OURS, *DEFAULTS)
+            else pq.read_table(folder / name, columns=["key"])
+        )
         for name in names
     }
 
@@ -50,17 +49,12 @@ def flagged_rows(folder: Path, names: Iterable[str]) -> dict[str, int]:
 def _anomalies(directory: Path) -> pa.Table:
     """Return the flagged rows of an engine's records, by key."""
     records = pq.read_table(directory)
-    flagged = records.filter(pa.compute.equal(records.column(RECORD), ANOMALY))
+    flagged = records.filter(pc.equal(records.column(RECORD), ANOMALY))
     return flagged.drop_columns([BINS, COUNTS]).sort_by("key").combine_chunks()
 
 
-def _different_records(one: pa.Table, other: pa.Table, names: tuple[str, ...]) -> list[str]:
-    """Compare as bytes: a float that differs in its last bit differs."""
-    first, second = (_as_bytes(table) for table in (one, other))
-    return [] if first == second else [f"the records of {names[0]} and {names[1]} differ"]
-
-
 def _as_bytes(table: pa.Table) -> bytes:
+    """Return a table as bytes: a float that differs in its last bit differs."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

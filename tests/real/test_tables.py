@@ -1,4 +1,4 @@
-"""The three configurations on their real tables, by their protocols."""
+"""The three configurations on their real tables, by their protocols and by both engines."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,20 @@ pytestmark = pytest.mark.real
 CONF = Path(__file__).parents[2] / "conf"
 
 
+ENGINES = ("row_groups", "pandas_udf")
+
+
+def _anomaly_files(root: Path, engine: str, arguments: list[str]) -> set[str]:
+    """Score by an engine; return the names of the files, which are digests of their content."""
+    out = root / engine
+    scored = main(["score", *arguments, "--set", f"output.path={out}", "--engine", engine])
+    assert scored == 0
+    return {str(file.relative_to(out)) for file in (out / "anomalies").rglob("*.parquet")}
+
+
 @pytest.fixture(scope="module")
 def ran(spark, real_data, tmp_path_factory):  # noqa: ARG001 - one session for all
-    """Run a configuration on a table and return the summaries of its commands."""
+    """Run a configuration on a table, and hold both engines to the same files."""
 
     def run(name: str, table: str, commands: tuple[str, ...], *settings: str):
         root = tmp_path_factory.mktemp(name)
@@ -25,13 +36,17 @@ def ran(spark, real_data, tmp_path_factory):  # noqa: ARG001 - one session for a
         config = ["--config", str(CONF / f"{name}.yaml"), "--json"]
         for command in commands:
             assert main([command, *config, *options]) == 0
-        return root
+        found = [_anomaly_files(root, engine, [*config, *options]) for engine in ENGINES]
+        assert found[0]
+        assert found[0] == found[1]
 
     return run
 
 
 def last_summary(capfd):
-    return json.loads(capfd.readouterr().out.splitlines()[-1])
+    """Return what the commands before the comparison of the engines ended with."""
+    summaries = [line for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
+    return json.loads(summaries[-1 - len(ENGINES)])
 
 
 def test_kdd_traffic_is_ranked_well_and_no_row_is_lost(ran, capfd):
