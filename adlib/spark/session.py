@@ -40,6 +40,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         # The JVM never compiles a method over 8,000 bytes: above that, many small ones are faster
         # than one large one (the windows of the card payments: 7 seconds instead of 20).
         "spark.sql.codegen.hugeMethodLimit": "8000",
+        # What Spark concludes from a hash over all columns doubles with every column that is taken
+        # over as it is: a table of 30 floats took all memory to plan.
+        "spark.sql.constraintPropagation.enabled": "false",
         # Keys are all but unique, so ranking them before the shuffle too is a sort for nothing.
         "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
         # Plans adapt to the sizes found: few small shuffles, no tiny files, skewed joins split.

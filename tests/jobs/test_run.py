@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -151,3 +152,12 @@ def test_driver_and_executor_train_the_same_model(workplace, finished, summary_o
     summary = summary_of(workplace, "train", "--set", f"train.on={kind}")
     expected = summary_of(finished, "score")["model"]
     assert summary["model"] == expected
+
+
+def test_a_table_of_many_float_columns_is_prepared(workplace):
+    draw = np.random.default_rng(0)
+    table = payments(60)
+    for place in range(40):
+        table = table.append_column(f"f{place}", pa.array(draw.random(60, dtype=np.float32)))
+    workplace.write(table)
+    assert workplace.call("preprocess") == 0
