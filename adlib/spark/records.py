@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import numpy as np
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from adlib.outputs import ANOMALIES, QUARANTINE, SCORES
@@ -82,53 +82,58 @@ def write_quarantine(quarantine: DataFrame, directory: Path) -> dict[date, Writt
 
 def count_records(records: DataFrame) -> dict[date, DateCounts]:
     """Count what was scored and flagged of each date; collect in proportion to the dates alone."""
-    flagged = records.where(F.col(RECORD) == ANOMALY)
-    severities, reasons = _severities(flagged), _first_reasons(flagged)
-    strangest = flagged.groupBy("event_date").agg(F.max("anomaly_score")).collect()
-    highest = {day: {"score_highest": score} for day, score in strangest}
-    return {
-        day: DateCounts(
-            sum(bins.values()),
-            severities.get(day, {}),
-            reasons.get(day),
-            _quantiles(bins) | highest.get(day, {}),
+    found: dict[date, _Counting] = defaultdict(_Counting)
+    for entry in _counted(records).collect():
+        found[entry["event_date"]].add(entry)
+    return {day: counting.result() for day, counting in found.items()}
+
+
+def _counted(records: DataFrame) -> DataFrame:
+    """Count flagged rows by severity and first reason, and add up the tallies, in one pass."""
+    bins = F.explode_outer(F.arrays_zip(F.col(BINS), F.col(COUNTS)))
+    return (
+        records.where(F.col(RECORD).isin(ANOMALY, TALLY))
+        .select("event_date", "severity", "reason_1_column", "anomaly_score", bins.alias("entry"))
+        .select("*", F.col("entry").getField(BINS), F.col("entry").getField(COUNTS))
+        .toDF("event_date", "severity", "reason", "score", "entry", "bin", "tallied")
+        .groupBy("event_date", "severity", "reason", "bin")
+        .agg(
+            F.sum(F.coalesce("tallied", F.lit(1))).alias("rows"),
+            F.max("score").alias("highest"),
         )
-        for day, bins in _tallies(records).items()
-    }
-
-
-def _severities(flagged: DataFrame) -> dict[date, dict[str, int]]:
-    """Count the flagged rows of each date by severity."""
-    counted: dict[date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SEVERITIES, 0))
-    for day, severity, rows in flagged.groupBy("event_date", "severity").count().collect():
-        counted[day][severity] = rows
-    return counted
-
-
-def _first_reasons(flagged: DataFrame) -> dict[date, str]:
-    """Return the column most often named first on each date; of equals the first by name."""
-    named = flagged.where(F.col("reason_1_column").isNotNull())
-    counted = named.groupBy("event_date", "reason_1_column").count().collect()
-    ranked = sorted(counted, key=lambda row: (-row["count"], row["reason_1_column"]))
-    commonest: dict[date, str] = {}
-    for row in ranked:
-        commonest.setdefault(row["event_date"], row["reason_1_column"])
-    return commonest
-
-
-def _tallies(records: DataFrame) -> dict[date, dict[int, int]]:
-    tallied = (
-        records.where(F.col(RECORD) == TALLY)
-        .select("event_date", F.explode(F.arrays_zip(F.col(BINS), F.col(COUNTS))).alias("entry"))
-        .select("event_date", F.col("entry").getField(BINS), F.col("entry").getField(COUNTS))
-        .toDF("event_date", "bin", "rows")
-        .groupBy("event_date", "bin")
-        .agg(F.sum("rows").alias("rows"))
     )
-    tallies: dict[date, dict[int, int]] = defaultdict(dict)
-    for day, place, rows in tallied.collect():
-        tallies[day][place] = rows
-    return tallies
+
+
+@dataclass
+class _Counting:
+    """The counts of one date, as they come together."""
+
+    severities: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    bins: Counter[int] = field(default_factory=Counter)
+    highest: float | None = None
+
+    def add(self, entry: Row) -> None:
+        """Take up a bin of the tallies, or the flagged rows of one severity and first reason."""
+        if entry["severity"] is None:
+            self.bins[entry["bin"]] += entry["rows"]
+            return
+        self.severities[entry["severity"]] += entry["rows"]
+        if entry["reason"] is not None:
+            self.reasons[entry["reason"]] += entry["rows"]
+        self.highest = max(entry["highest"], self.highest or entry["highest"])
+
+    def result(self) -> DateCounts:
+        """Return the counts; of reasons that are equally common the first by name."""
+        counted = {severity: self.severities[severity] for severity in SEVERITIES}
+        commonest = min(self.reasons, key=lambda name: (-self.reasons[name], name), default=None)
+        highest = {} if self.highest is None else {"score_highest": self.highest}
+        return DateCounts(
+            self.bins.total(),
+            counted if self.severities else {},
+            commonest,
+            _quantiles(self.bins) | highest,
+        )
 
 
 _QUANTILES = {
