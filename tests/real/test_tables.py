@@ -1,4 +1,4 @@
-"""The three configurations on their real tables, by their protocols and by both engines."""
+"""The configurations on real tables, by their protocols and by both engines."""
 
 import json
 from pathlib import Path
@@ -63,6 +63,20 @@ def test_thyroid_patients_are_read_from_csv_and_no_row_is_lost(ran, capfd):
     assert summary["rows_read"] == 7_200
     assert summary["rows_read"] == summary["rows_scored"] + summary["rows_quarantined"]
     assert summary["metrics"]["auroc"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "settings"),
+    [
+        ("traffic/unsw_nb15_backdoor.parquet", 95_329, ("source.format=parquet",)),
+        ("transactions/payment_fraud.csv", 39_221, ()),
+    ],
+)
+def test_other_tables_score_the_same_by_both_engines(ran, capfd, table, rows, settings):
+    ran("medical", table, ("preprocess", "train", "score"), "source.label=label", *settings)
+    summary = last_summary(capfd)
+    assert summary["rows_read"] == rows
+    assert summary["rows_read"] == summary["rows_scored"] + summary["rows_quarantined"]
 
 
 def test_card_frauds_against_the_customers_own_past_are_found(ran, capfd):
