@@ -42,7 +42,7 @@ bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5
 	@$(BIN)/python tests/benchmarks/speed.py --rows $(ROWS) --stage-rows $(STAGE_ROWS) \
 	  --out $(or $(OUT),.bench/speed.json)
 
-bench-growth: $(BENCH_STAMP) java ## time and memory of scoring 1, 5, 20 and 50 million rows: OUT=file.json
+bench-growth: $(BENCH_STAMP) java ## time and memory of scoring 1 to 50 million rows, planning of 100,000 files: OUT=file.json
 	@$(BIN)/python tests/benchmarks/growth.py --out $(or $(OUT),.bench/growth.json)
 
 java:

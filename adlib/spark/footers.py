@@ -119,8 +119,9 @@ def _as_batch(found: Sequence[_Footer]) -> pa.RecordBatch:
 def _read_footer(file: str, expected: Mapping[str, pa.DataType]) -> list[_Footer]:
     """Return a file's row groups, or one entry that says what is wrong with it."""
     try:
-        with open_file(file) as source, pq.ParquetFile(source) as parquet:
-            metadata, schema = parquet.metadata, parquet.schema_arrow
+        with open_file(file) as source:
+            metadata = pq.read_metadata(source)
+        schema = metadata.schema.to_arrow_schema()
     except (OSError, pa.ArrowException) as error:
         return [_Footer(file, problem=f"The file {file} cannot be read as Parquet ({error}).")]
     wrong = _differences(schema, expected)
@@ -140,12 +141,13 @@ def _compressed_bytes(group: pq.RowGroupMetaData) -> int:
 
 def _differences(schema: pa.Schema, expected: Mapping[str, pa.DataType]) -> list[str]:
     """Say which columns are missing or of another type."""
+    types = dict(zip(schema.names, schema.types, strict=True))
     wrong = []
     for name, wanted in expected.items():
-        if name not in schema.names:
+        found = types.get(name)
+        if found is None:
             wrong.append(f"column {name!r} is missing")
-        elif _plain(schema.field(name).type) != _plain(wanted):
-            found = schema.field(name).type
+        elif found != wanted and _plain(found) != _plain(wanted):
             wrong.append(f"column {name!r} is {found} where {wanted} is expected")
     return wrong
 

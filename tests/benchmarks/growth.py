@@ -1,4 +1,7 @@
-"""`make bench-growth`: time and memory of scoring as the table grows, a process for each size."""
+"""`make bench-growth`: time and memory of scoring as the table grows, a process for each size.
+
+And how long it takes to plan a table of very many files.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from adlib.artifacts import write_model
+from adlib.artifacts import take_apart, write_model
 from bench_models import fit_network
 from bench_table import bench_table, warm_up_table
+from planning import plan_files
 from scoring_process import score_in_own_process
 
 FOLDER = Path(__file__).parents[2] / ".bench"
@@ -26,6 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     sizes = [1 * _MILLION, 5 * _MILLION, 20 * _MILLION, 50 * _MILLION]
     parser.add_argument("--rows", type=int, nargs="+", default=sizes)
+    parser.add_argument("--files", type=int, default=100_000, help="of the table that is planned")
     parser.add_argument("--out", type=Path, default=FOLDER / "growth.json")
     asked = parser.parse_args()
     run = FOLDER / "run"
@@ -46,8 +51,11 @@ def main() -> None:
             measured = score_in_own_process(engine, (table, small), model, runs)
             found.append(_figures(engine, rows, measured))
             _print_line(found[-1])
+    planned = plan_files(asked.files, take_apart(network), FOLDER)
+    print(f"\nplanning: {planned}")
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(json.dumps({"sizes": found}, indent=2) + "\n", "utf-8")
+    figures = {"sizes": found, "planning": planned}
+    asked.out.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     print(f"\nWritten to {asked.out}; the tables are kept in {FOLDER}, which may be removed.")
 
 
