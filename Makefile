@@ -13,11 +13,11 @@ STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench-speed bench-growth java
+.PHONY: help demo test check bench-speed bench-growth bench-quality java
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
-	  | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	  | awk -F '\t' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 demo: $(STAMP) java ## make a table of traffic with planted incidents, find them and show them
 	@rm -rf demo
@@ -44,6 +44,10 @@ bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5
 
 bench-growth: $(BENCH_STAMP) java ## time and memory of scoring 1 to 50 million rows, planning of 100,000 files: OUT=file.json
 	@$(BIN)/python tests/benchmarks/growth.py --out $(or $(OUT),.bench/growth.json)
+
+bench-quality: $(BENCH_STAMP) ## how well detectors rank labelled tables, beside rivals: DATA=dir OUT=file.json
+	@[ -n "$(DATA)" ] || { echo "Say where the tables are: make bench-quality DATA=dir" >&2; exit 2; }
+	@$(BIN)/python tests/benchmarks/quality.py --data $(DATA) --out $(or $(OUT),.bench/quality.json)
 
 java:
 	@sh .ci/java
