@@ -178,6 +178,15 @@ class AutoencoderConfig(_Section):
     )
 
 
+class BlendConfig(_Section):
+    """The blend's: its autoencoder's; what is left out keeps the detector's own default."""
+
+    kind: Literal["blend"]
+    members: int | None = Field(None, ge=2, le=256)
+    hidden: int | None = Field(None, ge=1, le=4096, description="Units of each member.")
+    steps: int | None = Field(None, ge=1, le=1_000_000)
+
+
 class DenseAutoencoderConfig(_Section):
     """The dense autoencoder's; what is left out keeps the detector's own default."""
 
@@ -193,7 +202,11 @@ class DenseAutoencoderConfig(_Section):
 
 
 DETECTOR_KINDS: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"autoencoder": AutoencoderConfig, "dense_autoencoder": DenseAutoencoderConfig}
+    {
+        "autoencoder": AutoencoderConfig,
+        "blend": BlendConfig,
+        "dense_autoencoder": DenseAutoencoderConfig,
+    }
 )
 
 
@@ -206,6 +219,7 @@ def _detector_kind(given: Any) -> str:
 
 DetectorConfig = Annotated[
     Annotated[AutoencoderConfig, Tag("autoencoder")]
+    | Annotated[BlendConfig, Tag("blend")]
     | Annotated[DenseAutoencoderConfig, Tag("dense_autoencoder")],
     Discriminator(
         _detector_kind,

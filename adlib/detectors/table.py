@@ -8,11 +8,13 @@ from typing import Any
 from adlib.arrays import Layout, Tensors
 from adlib.detectors.autoencoder import AutoencoderSettings
 from adlib.detectors.base import Detector, DetectorSettings
+from adlib.detectors.blend import BlendSettings
 from adlib.detectors.dense_autoencoder import DenseAutoencoderSettings
 from adlib.errors import ModelError
 
 DETECTORS: Mapping[str, type[DetectorSettings]] = {
     AutoencoderSettings.kind: AutoencoderSettings,
+    BlendSettings.kind: BlendSettings,
     DenseAutoencoderSettings.kind: DenseAutoencoderSettings,
 }
 

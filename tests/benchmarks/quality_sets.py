@@ -91,16 +91,19 @@ def _numbers(names: list[str], matrix: Floats) -> Mapping[str, Column]:
 
 
 def _draw(labels: NDArray[np.bool_], rng: np.random.Generator) -> Ints:
-    """Return at most `MOST_ROWS` rows, the share of anomalies kept and at least one of them."""
+    """Return at most `MOST_ROWS` rows, the share of anomalies kept and at least one of them.
+
+    In an order by chance, as a sample has it: files often hold the anomalies last.
+    """
     if len(labels) <= MOST_ROWS:
-        return np.arange(len(labels))
+        return rng.permutation(len(labels))
     anomalies = np.flatnonzero(labels)
     wanted = min(len(anomalies), max(1, round(MOST_ROWS * labels.mean())))
     chosen = [
         rng.choice(anomalies, wanted, replace=False),
         rng.choice(np.flatnonzero(~labels), MOST_ROWS - wanted, replace=False),
     ]
-    return np.sort(np.concatenate(chosen))
+    return rng.permutation(np.concatenate(chosen))
 
 
 def _read_table(file: Path, rng: np.random.Generator) -> LabelledSet:

@@ -110,7 +110,7 @@ class TestProblems:
             ("explain: {top: 4}", "less than or equal to 3; found 4"),
             (
                 "detector: {kind: forest}",
-                "detector: kind should be one of autoencoder, dense_autoencoder",
+                "detector: kind should be one of autoencoder, blend, dense_autoencoder",
             ),
             ("detector: {members: 1}", "detector.members: input should be greater than or equal"),
             (
