@@ -152,6 +152,36 @@ class Layout:
         return np.equal.outer(self.sources, blocks).astype(np.float64)
 
     @cached_property
+    def marks(self) -> Flags:
+        """Which blocks mark that the value beside them is missing: shape (blocks,).
+
+        Detectors read a mark and do not judge it: where values are missing by design, as before an
+        entity's first event, such marks come in crowds.
+        """
+        columns = [block.column for block in self.blocks]
+        before = [None, *columns]
+        return np.asarray(
+            [
+                block.loss is Loss.BINARY and block.column == column
+                for block, column in zip(self.blocks, before, strict=False)
+            ],
+            dtype=bool,
+        )
+
+    @cached_property
+    def measured(self) -> Flags:
+        """Which of a matrix's numbers are no marks: shape (numbers,)."""
+        return np.asarray(
+            [
+                not mark
+                for block, mark in zip(self.blocks, self.marks, strict=True)
+                if block.loss is not Loss.CATEGORY
+                for _ in range(block.width)
+            ],
+            dtype=bool,
+        )
+
+    @cached_property
     def categories(self) -> tuple[Block, ...]:
         """The blocks of which one column is 1 and all others are 0, in order."""
         return tuple(block for block in self.blocks if block.loss is Loss.CATEGORY)

@@ -163,16 +163,16 @@ class EncodingConfig(_Section):
 class AutoencoderConfig(_Section):
     """The autoencoder's hyper-parameters; what is left out keeps the detector's own default."""
 
-    kind: Literal["autoencoder"] = "autoencoder"
+    kind: Literal["autoencoder"]
     members: int | None = Field(None, ge=2, le=256)
     hidden: int | None = Field(None, ge=1, le=4096, description="Units of each member.")
-    blind_fraction: float | None = Field(None, gt=0.0, lt=1.0)
+    most_noise: float | None = Field(None, ge=0.0, le=100.0)
+    mask_fraction: float | None = Field(None, ge=0.0, le=0.5)
     usual_fraction: float | None = Field(None, ge=0.0, le=1.0)
     steps: int | None = Field(None, ge=1, le=1_000_000)
     batch_rows: int | None = Field(None, ge=1, le=1_000_000)
     learning_rate: float | None = Field(None, gt=0.0, le=10.0)
     trim_fraction: float | None = Field(None, ge=0.0, lt=1.0)
-    validation_fraction: float | None = Field(None, gt=0.0, lt=1.0)
     most_classes: int | None = Field(
         None, ge=2, le=100_000, description="Values of a category that are told apart."
     )
@@ -181,7 +181,7 @@ class AutoencoderConfig(_Section):
 class BlendConfig(_Section):
     """The blend's: its autoencoder's; what is left out keeps the detector's own default."""
 
-    kind: Literal["blend"]
+    kind: Literal["blend"] = "blend"
     members: int | None = Field(None, ge=2, le=256)
     hidden: int | None = Field(None, ge=1, le=4096, description="Units of each member.")
     steps: int | None = Field(None, ge=1, le=1_000_000)
@@ -213,8 +213,8 @@ DETECTOR_KINDS: Mapping[str, type[BaseModel]] = MappingProxyType(
 def _detector_kind(given: Any) -> str:
     """Return which detector a section is about: the default where it does not say."""
     if isinstance(given, Mapping):
-        return str(given.get("kind", "autoencoder"))
-    return str(getattr(given, "kind", "autoencoder"))
+        return str(given.get("kind", "blend"))
+    return str(getattr(given, "kind", "blend"))
 
 
 DetectorConfig = Annotated[
@@ -304,7 +304,7 @@ class Config(_Section):
     sample: SampleConfig = SampleConfig()
     train: TrainConfig = TrainConfig()
     encoding: EncodingConfig = EncodingConfig()
-    detector: DetectorConfig = AutoencoderConfig()
+    detector: DetectorConfig = BlendConfig()
     threshold: ThresholdConfig = Field(default_factory=ThresholdConfig)
     explain: ExplainConfig = ExplainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

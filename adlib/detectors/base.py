@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from adlib.arrays import Buffers, FeatureMatrix, Flags, Floats, Layout, Tensors
 from adlib.errors import ModelError
 
@@ -93,6 +95,23 @@ class DetectorSettings(abc.ABC):
     @abc.abstractmethod
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
+
+
+_LOOKED_AT = 20_000
+_LEAST_SPREAD = 1e-5
+"""Share of the highest score by which scores have to differ; float32 rounds well below it."""
+
+
+def refuse_equal_scores(detector: Detector, features: FeatureMatrix) -> None:
+    """Refuse a detector that cannot tell the rows apart that it learned from.
+
+    Raises:
+        ModelError: if they all have the same score.
+    """
+    scores = detector.score(features.take(slice(-_LOOKED_AT, None)))
+    if len(scores) > 1 and np.ptp(scores) <= _LEAST_SPREAD * scores.max():
+        why = f"{len(scores):,} rows of the sample have the same score"
+        raise ModelError.degenerate(why, "Widen the sample or list columns that vary.")
 
 
 def refuse_other_shapes(tensors: Tensors, shapes: Mapping[str, tuple[int, ...]]) -> None:

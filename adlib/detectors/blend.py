@@ -1,13 +1,15 @@
-"""Four views of a row in one score: network, linear, local and marginal.
+"""Six views of a row in one score: network, linear, local, and every column by itself.
 
 The autoencoder sees relations that bend, a robust Mahalanobis distance those that do not, distances
-to a few hundred kept rows see what lies apart from every crowd, histograms a value that is rare by
-itself. Each view's distance becomes evidence, -log of the share of the sample's rows that lie at
-least as far, read off the bulk and continued beyond it in a straight line (an exponential tail), so
-that no view's scale matters; the score is their sum.
+to a few hundred kept rows see what lies apart from every crowd; a number's tail and size and a
+category's rarity are what shows in one column alone. Each view's distance becomes evidence: -log
+of the share of the sample's rows that lie at least as far, read off the bulk and continued beyond
+it in a straight line, so that no view's scale matters. As many nats as the bulk can vouch for count
+in full, and more by their logarithm, so that no view drowns the others. The score is the weighted
+sum.
 
-Good where nobody knows what the anomalies look like: no view finds what all four find. Bad where
-one view alone is telling and the budget is tiny: three others then speak of other rows. Cost: the
+Good where nobody knows what the anomalies look like: no view finds what all of them find. Bad where
+one view alone is telling and the budget is tiny: the others then speak of other rows. Cost: the
 autoencoder, matrix products of (numbers x numbers) and (numbers x 256), and a look-up a column.
 """
 
@@ -19,27 +21,40 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Loss, Tensors
+from adlib.arrays import Buffers, FeatureMatrix, Floats, Ints, Layout, Loss, Tensors
 from adlib.detectors.autoencoder import Autoencoder, AutoencoderSettings
 from adlib.detectors.base import (
     Detector,
     DetectorSettings,
     Judgement,
     Progress,
+    refuse_equal_scores,
     refuse_other_shapes,
 )
+from adlib.detectors.evidence import EvidenceCurves
 from adlib.detectors.linear import Linear
 from adlib.detectors.local import Local
 from adlib.detectors.marginal import Marginal
 from adlib.detectors.network import column_sum
-from adlib.errors import ModelError
 
+_WEIGHTS = {
+    "network": 3.0,
+    "linear": 1.0,
+    "local": 1.0,
+    "tail": 2.0,
+    "size": 1.0,
+    "rarity": 6.0,
+}
+"""What a nat of each view's evidence counts. Linear and local look at the same numbers, as do tail
+and size; a category has the network and its rarity alone to speak for it."""
 _SHARES = (0.5, 0.2, 0.1, 0.05)
-"""Shares of the rows whose distance reaches each knot."""
+"""Shares of the rows whose distance reaches each knot; none so small that the anomalies among the
+rows could bend the curve that they are judged by."""
+_VOUCHED = 6.0
+"""Nats, one row in four hundred, up to which an exponential tail is believed."""
+_LEAST = 1e-3
+"""Share of the largest usual distance that a nat takes at the least."""
 _MEASURED_ROWS = 20_000
-_LEAST_SPREAD = 1e-5
-_VIEWS = 4
-_NETWORK = "network_"
 
 
 @dataclass(frozen=True)
@@ -59,43 +74,44 @@ class BlendSettings(DetectorSettings):
     def fit(  # noqa: D102 - said on the base
         self, features: FeatureMatrix, *, seed: int, progress: Progress | None
     ) -> Blend:
-        network = self.autoencoder.fit(features, seed=seed, progress=progress)
+        layout = features.layout
         measured = features.take(slice(-_MEASURED_ROWS, None))
-        fitted = Blend(
-            features.layout,
+        unmeasured = Blend(
+            layout,
             self,
-            network,
-            Linear.fit(measured.numbers),
-            Local.fit(features.numbers, np.random.default_rng(seed)),
+            self.autoencoder.fit(features, seed=seed, progress=progress),
+            Linear.fit(measured.numbers, layout.measured),
+            Local.fit(features.numbers, layout.measured, np.random.default_rng(seed)),
             Marginal.fit(features),
-            np.zeros((_VIEWS, 1 + len(_SHARES)), dtype=np.float32),
+            EvidenceCurves.unfitted(len(_WEIGHTS), _SHARES),
         )
-        return fitted.measured_on(measured)
+        fitted = unmeasured.measured_on(measured)
+        refuse_equal_scores(fitted, features)
+        return fitted
 
     def restore(self, layout: Layout, tensors: Tensors) -> Blend:  # noqa: D102
         numbers = len(layout.number_columns)
-        shapes = {
-            **Linear.shapes(numbers),
-            **Local.shapes(numbers),
-            **Marginal.shapes(layout),
-            "knots": (_VIEWS, 1 + len(_SHARES)),
+        shapes: dict[str, dict[str, tuple[int, ...]]] = {
+            "linear": Linear.shapes(numbers),
+            "local": Local.shapes(numbers),
+            "marginal": Marginal.shapes(layout),
+            "views": EvidenceCurves.shapes(len(_WEIGHTS), _SHARES),
         }
-        own = {name: part for name, part in tensors.items() if not name.startswith(_NETWORK)}
-        refuse_other_shapes(own, shapes)
-        floats = {name: np.asarray(part, dtype=np.float32) for name, part in own.items()}
-        of_network = {
-            name.removeprefix(_NETWORK): part
-            for name, part in tensors.items()
-            if name.startswith(_NETWORK)
+        of_network = _part_of(tensors, "network")
+        own = {name: part for name, part in tensors.items() if not name.startswith("network_")}
+        refuse_other_shapes(own, _joined(shapes))
+        arrays = {
+            part: [own[f"{part}_{name}"].astype(np.float32) for name in names]
+            for part, names in shapes.items()
         }
         return Blend(
             layout,
             self,
             self.autoencoder.restore(layout, of_network),
-            Linear(*(floats[name] for name in Linear.shapes(numbers))),
-            Local(*(floats[name] for name in Local.shapes(numbers))),
-            Marginal(layout, *(floats[name] for name in Marginal.shapes(layout))),
-            floats["knots"],
+            Linear(*arrays["linear"]),
+            Local(*arrays["local"]),
+            Marginal.restore(layout, *arrays["marginal"]),
+            EvidenceCurves(*arrays["views"]),
         )
 
     def to_plain(self) -> dict[str, Any]:  # noqa: D102
@@ -111,9 +127,8 @@ class Blend(Detector):
     linear: Linear
     local: Local
     marginal: Marginal
-    knots: Floats
-    """By view the distance that no evidence is, and those that `_SHARES` of the rows reach: shape
-    (views, 1 + shares), float32, ascending."""
+    views: EvidenceCurves
+    """From each view's distance to its evidence."""
     kind: ClassVar[str] = "blend"
 
     @property
@@ -125,64 +140,61 @@ class Blend(Detector):
         return self.network.metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
-        return column_sum(self._evidence(self._distances(features, buffers or Buffers())))
+        buffers = buffers or Buffers()
+        return column_sum(self._votes(self._distances(features, buffers), buffers))
 
     def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
-        judged = self.network.judge(features)
         buffers = Buffers()
-        evidence = self._evidence(self._distances(features, buffers))
-        views = (
-            judged.losses.T,
-            self._by_block(self.linear.parts(features.numbers)),
-            self._by_block(self.local.parts(features.numbers)),
-            self.marginal.surprises(features, buffers),
-        )
+        judged = self.network.judge(features)
+        votes = self._votes(self._distances(features, buffers), buffers)
         losses = np.zeros((len(self.layout.blocks), len(features)), dtype=np.float64)
-        for said, parts in zip(evidence, views, strict=True):
-            losses += said * _shares(parts)
-        return Judgement(column_sum(evidence), np.ascontiguousarray(losses.T), judged.expected)
+        for vote, parts in zip(votes, self._parts(features, judged, buffers), strict=True):
+            losses += vote * _shares(parts)
+        return Judgement(column_sum(votes), np.ascontiguousarray(losses.T), judged.expected)
 
     def _distances(self, features: FeatureMatrix, buffers: Buffers) -> Floats:
-        """Return how far off each view sees each row: shape (views, rows)."""
+        """Return how far off each view sees each row: shape (views, rows), float64."""
         views = (
             self.network.score(features, buffers),
-            self.linear.distance(features.numbers),
-            self.local.distance(features.numbers),
-            column_sum(self.marginal.surprises(features, buffers)),
+            self.linear.distance(features),
+            self.local.distance(features),
+            *(column_sum(part) for part in self.marginal.parts(features, buffers)),
         )
         return np.stack([np.asarray(view, dtype=np.float64) for view in views])
 
-    def _evidence(self, distances: Floats) -> Floats:
-        """Return each view's evidence in nats: shape (views, rows), >= 0."""
-        levels = np.append(0.0, -np.log(_SHARES))
-        evidence = np.empty_like(distances)
-        for out, distance, knots in zip(
-            evidence, distances, self.knots.astype(np.float64), strict=True
-        ):
-            slope = (levels[-1] - levels[-3]) / (knots[-1] - knots[-3])
-            beyond = np.maximum(distance - knots[-1], 0.0)
-            out[:] = np.interp(distance, knots, levels) + beyond * slope
-        return evidence
+    def _votes(self, distances: Floats, buffers: Buffers) -> Floats:
+        """Return what each view adds to the score: shape (views, rows), >= 0."""
+        nats = self.views.evidence(distances, buffers)
+        believed = np.minimum(nats, _VOUCHED)
+        doubted = _VOUCHED * np.log(np.maximum(nats, _VOUCHED) / _VOUCHED)
+        weights = np.asarray([*_WEIGHTS.values()])[:, None]
+        return weights * (believed + doubted)
+
+    def _parts(
+        self, features: FeatureMatrix, judged: Judgement, buffers: Buffers
+    ) -> tuple[Floats, ...]:
+        """Return what each block adds to each view's distance: shape (blocks, rows), >= 0."""
+        tails, sizes, rarities = self.marginal.parts(features, buffers)
+        numeric = Marginal.numeric_blocks(self.layout)
+        categories = np.setdiff1d(np.arange(len(self.layout.blocks)), numeric)
+        return (
+            judged.losses.T,
+            self._by_block(self.linear.parts(features)),
+            self._by_block(self.local.parts(features)),
+            self._spread_out(tails, numeric),
+            self._spread_out(sizes, numeric),
+            self._spread_out(rarities, categories),
+        )
 
     def measured_on(self, rows: FeatureMatrix) -> Blend:
-        """Read off rows how far is far.
-
-        Raises:
-            ModelError: if all rows then have the same score.
-        """
+        """Read off rows how far is far in each view."""
         distances = self._distances(rows, Buffers())
-        quantiles = np.quantile(distances, [0.0, *(1.0 - share for share in _SHARES)], axis=1).T
-        least = 1e-3 * np.maximum(1.0, np.abs(quantiles[:, -1:])) * np.arange(1 + len(_SHARES))
-        apart = np.maximum.accumulate(quantiles - least, axis=1) + least
-        measured = replace(self, knots=apart.astype(np.float32))
-        scores = measured.score(rows)
-        if len(scores) > 1 and np.ptp(scores) <= _LEAST_SPREAD * scores.max():
-            why = f"{len(scores):,} rows of the sample have the same score"
-            raise ModelError.degenerate(why, "Widen the sample or list columns that vary.")
-        return measured
+        largest = np.quantile(np.abs(distances), 1.0 - _SHARES[-1], axis=1)
+        views = EvidenceCurves.fit(distances, _SHARES, _LEAST * np.maximum(1.0, largest))
+        return replace(self, views=views)
 
     def _by_block(self, parts: Floats) -> Floats:
-        """Add up what numbers add, shape (numbers, rows), to (layout.blocks, rows)."""
+        """Add up what numbers add, shape (numbers, rows), to (blocks, rows)."""
         by_block = np.zeros((len(self.layout.blocks), parts.shape[1]), dtype=parts.dtype)
         number = 0
         for out, block in zip(by_block, self.layout.blocks, strict=True):
@@ -191,10 +203,39 @@ class Blend(Detector):
                 number += block.width
         return by_block
 
+    def _spread_out(self, parts: Floats, blocks: list[int] | Ints) -> Floats:
+        """Put what some blocks add among those that add nothing."""
+        among = np.zeros((len(self.layout.blocks), parts.shape[1]), dtype=parts.dtype)
+        among[blocks] = parts
+        return among
+
     def tensors(self) -> Tensors:  # noqa: D102
-        network = {f"{_NETWORK}{name}": part for name, part in self.network.tensors().items()}
-        own = {**self.linear.tensors(), **self.local.tensors(), **self.marginal.tensors()}
-        return {**network, **own, "knots": self.knots}
+        return _joined(
+            {
+                "network": self.network.tensors(),
+                "linear": self.linear.tensors(),
+                "local": self.local.tensors(),
+                "marginal": self.marginal.tensors(),
+                "views": self.views.tensors(),
+            }
+        )
+
+
+def _joined(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what parts name, each name behind its part's."""
+    return {
+        f"{part}_{name}": entry for part, names in parts.items() for name, entry in names.items()
+    }
+
+
+def _part_of(tensors: Tensors, part: str) -> dict[str, Any]:
+    """Return the tensors of one part by their names within it."""
+    prefix = f"{part}_"
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _shares(parts: Floats) -> Floats:

@@ -12,7 +12,6 @@ from adlib.arrays import FeatureMatrix, Layout
 from adlib.detectors.network import Network
 from adlib.detectors.network_training import (
     BlockLosses,
-    Rows,
     Schedule,
     TrainedModule,
     as_array,
@@ -59,15 +58,15 @@ class Dense(TrainedModule):
         self.linear = nn.ModuleList(nn.Linear(read, said) for read, said in pairwise(sizes))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return the reconstruction: shape (rows, layout.width)."""
+        """Return the reconstruction: shape (1, rows, layout.width)."""
         for layer in self.linear[:-1]:
             rows = torch.relu(layer(rows))
         rebuilt: Tensor = self.linear[-1](rows)
-        return rebuilt
+        return rebuilt[None]
 
-    def losses(self, rows: Rows) -> Tensor:
-        """Return each row's mean loss over the blocks: shape (1, rows)."""
-        return self.block_losses(rows.wanted, self(rows.given)).mean(dim=1)[None]
+    def judge(self, wanted: Tensor, rebuilt: Tensor) -> Tensor:
+        """Return the mean loss over the blocks of each row: the leading axes of `rebuilt`."""
+        return self.block_losses(wanted, rebuilt).mean(dim=-1)
 
     @torch.no_grad()
     def as_network(self) -> Network:

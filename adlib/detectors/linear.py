@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from adlib.arrays import Floats, Tensors
+from adlib.arrays import FeatureMatrix, Flags, Floats, Tensors
 from adlib.detectors.network import column_sum, matrix_product
 
 _DIRECTIONS = 64
@@ -15,7 +16,11 @@ _DIRECTIONS = 64
 _KEPT_SHARE = 0.75
 """The nearest rows, whose spread is measured."""
 _ROUNDS = 8
-_SHRINKAGE = 1e-3
+_SHRINKAGE = 0.05
+"""How far correlations are drawn towards none, so that what two columns that say nearly the same
+differ by does not drown the rest (Ledoit and Wolf 2004)."""
+_LEAST_VARIANCE = 1e-3
+"""Share of the mean variance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +34,22 @@ class Linear:
     centre: Floats
     """Shape (numbers,), float32."""
     whiten: Floats
-    """Towards units of spread along each direction: shape (directions, numbers), float32."""
-    directions: Floats
-    """Of the same directions, orthonormal: shape (directions, numbers), float32."""
+    """Towards units of spread along each direction, 0 for a number that does not count: shape
+    (directions, numbers), float32."""
+    lengths: Floats
+    """Standard deviation along each direction: shape (directions,), float32."""
     precision: Floats
-    """1 over the variance beyond the directions, 0 where they are all: shape (1,), float32."""
+    """By number, 1 over the variance beyond the directions, 0 where they are all: shape (numbers,),
+    float32."""
 
     @classmethod
-    def fit(cls, numbers: Floats) -> Linear:
+    def fit(cls, numbers: Floats, measured: Flags) -> Linear:
         """Measure rows of shape (numbers, rows)."""
-        rows = numbers.T.astype(np.float64)
+        directions = min(len(numbers), _DIRECTIONS)
+        if not measured.any():
+            shapes = cls.shapes(len(numbers)).values()
+            return cls(*(np.zeros(shape, dtype=np.float32) for shape in shapes))
+        rows = numbers[measured].T.astype(np.float64)
         count, width = rows.shape
         centre = np.median(rows, axis=0)
         distance = np.square(rows - centre).sum(axis=1)
@@ -46,65 +57,86 @@ class Linear:
         for _ in range(_ROUNDS):
             nearest = rows[np.argsort(distance, kind="stable")[:kept]]
             centre = nearest.mean(axis=0)
-            fitted = cls._of_spread(centre, _covariance(nearest - centre))
-            distance = fitted.distance(np.ascontiguousarray(rows.T))
-        return fitted
+            variances, vectors = np.linalg.eigh(_covariance(nearest - centre))
+            vectors = vectors[:, ::-1] / np.sqrt(variances[::-1])
+            whiten, rest = vectors[:, :directions].T, variances[::-1][directions:]
+            precision = 1.0 / rest.mean() if len(rest) else 0.0
+            away = rows - centre
+            along = away @ whiten.T
+            beyond = np.square(away).sum(axis=1) - np.square(along) @ variances[::-1][:directions]
+            distance = np.square(along).sum(axis=1) + precision * beyond
+        return cls._spread_out(measured, centre, whiten, variances[::-1][:directions], precision)
 
     @classmethod
-    def _of_spread(cls, centre: Floats, covariance: Floats) -> Linear:
-        variances, vectors = np.linalg.eigh(covariance)
-        vectors = vectors * np.where(vectors.sum(axis=0) < 0.0, -1.0, 1.0)
-        widest = np.argsort(-variances, kind="stable")
-        taken, rest = widest[:_DIRECTIONS], widest[_DIRECTIONS:]
-        directions = np.ascontiguousarray(vectors[:, taken].T)
-        whiten = directions / np.sqrt(variances[taken])[:, None]
-        precision = 1.0 / variances[rest].mean() if len(rest) else 0.0
-        parts = (centre, whiten, directions, np.asarray([precision]))
-        return cls(*(part.astype(np.float32) for part in parts))
+    def _spread_out(
+        cls,
+        measured: Flags,
+        centre: Floats,
+        whiten: Floats,
+        variances: Floats,
+        precision: float,
+    ) -> Linear:
+        """Put the measured numbers among those that do not count."""
+        numbers = len(measured)
+        centres = np.zeros(numbers)
+        centres[measured] = centre
+        among = np.zeros((min(numbers, _DIRECTIONS), numbers))
+        among[: len(whiten), measured] = whiten
+        lengths = np.zeros(len(among))
+        lengths[: len(whiten)] = np.sqrt(variances)
+        parts = (centres, among, lengths, precision * measured)
+        return cls(*(np.asarray(part, dtype=np.float32) for part in parts))
 
-    def distance(self, numbers: Floats) -> Floats:
-        """Return the squared distance of rows of shape (numbers, rows): shape (rows,)."""
-        away, whiten, directions, precision = self._away(numbers)
-        squares = column_sum(np.square(_project(away, whiten)))
-        if precision:
-            beyond = away - _project(_project(away, directions), directions.T)
-            squares = squares + precision * column_sum(np.square(beyond))
+    def distance(self, features: FeatureMatrix) -> Floats:
+        """Return the squared distance of each row: shape (rows,), >= 0."""
+        along = self._along(features)
+        squares = column_sum(np.square(along))
+        if self.precision.any():
+            precision, lengths = self._cast(features.dtype, "precision", "lengths")
+            everywhere = column_sum(np.square(self._away(features)) * precision[:, None])
+            seen = column_sum(np.square(along * lengths[:, None])) * precision.max()
+            squares = squares + np.maximum(everywhere - seen, 0.0)
         return squares
 
-    def parts(self, numbers: Floats) -> Floats:
+    def parts(self, features: FeatureMatrix) -> Floats:
         """Return what each number adds to the squared distance: shape (numbers, rows), >= 0.
 
         A number that its relations to others make less strange counts as nothing.
         """
-        away, whiten, directions, precision = self._away(numbers)
-        pull = _project(_project(away, whiten), whiten.T)
-        if precision:
-            beyond = away - _project(_project(away, directions), directions.T)
-            pull = pull + precision * beyond
+        away, along = self._away(features), self._along(features)
+        whiten, precision, lengths = self._cast(features.dtype, "whiten", "precision", "lengths")
+        pull = _product(along, whiten.T)
+        if precision.any():
+            seen = _product(along * np.square(lengths)[:, None], whiten.T)
+            pull = pull + precision[:, None] * (away - seen)
         added: Floats = np.maximum(away * pull, 0.0)
         return added
 
-    def _away(self, numbers: Floats) -> tuple[Floats, Floats, Floats, float]:
-        whiten, directions, centre = self._cast[numbers.dtype.type]
-        return numbers - centre[:, None], whiten, directions, float(self.precision[0])
+    def _away(self, features: FeatureMatrix) -> Floats:
+        """Return how far each number is from its centre: shape (numbers, rows)."""
+        (centre,) = self._cast(features.dtype, "centre")
+        away: Floats = features.numbers - centre[:, None]
+        return away
+
+    def _along(self, features: FeatureMatrix) -> Floats:
+        """Return how far each row is along the directions, in units of spread."""
+        return _product(features.inputs, self._folded.astype(features.dtype))
 
     @cached_property
-    def _cast(self) -> dict[type[np.generic], tuple[Floats, Floats, Floats]]:
-        return {
-            dtype: (
-                self.whiten.astype(dtype),
-                self.directions.astype(dtype),
-                self.centre.astype(dtype),
-            )
-            for dtype in (np.float32, np.float64)
-        }
+    def _folded(self) -> Floats:
+        """Towards units of spread, and the centre, which the column of ones takes off."""
+        whiten = self.whiten.astype(np.float64)
+        return np.column_stack([whiten, -whiten @ self.centre.astype(np.float64)])
+
+    def _cast(self, dtype: np.dtype[Any], *names: str) -> list[Floats]:
+        return [getattr(self, name).astype(dtype) for name in names]
 
     def tensors(self) -> Tensors:
         """Return all arrays."""
         return {
             "centre": self.centre,
             "whiten": self.whiten,
-            "directions": self.directions,
+            "lengths": self.lengths,
             "precision": self.precision,
         }
 
@@ -115,12 +147,12 @@ class Linear:
         return {
             "centre": (numbers,),
             "whiten": (directions, numbers),
-            "directions": (directions, numbers),
-            "precision": (1,),
+            "lengths": (directions,),
+            "precision": (numbers,),
         }
 
 
-def _project(columns: Floats, weights: Floats) -> Floats:
+def _product(columns: Floats, weights: Floats) -> Floats:
     """Multiply weights (m, numbers) by columns (numbers, rows) to (m, rows)."""
     if columns.dtype == np.float64:
         return matrix_product(columns.T, weights).T
@@ -129,9 +161,9 @@ def _project(columns: Floats, weights: Floats) -> Floats:
 
 
 def _covariance(away: Floats) -> Floats:
-    """Return the covariance, drawn a little towards independent numbers of one spread."""
+    """Return the covariance, drawn towards that of independent numbers."""
     covariance = away.T @ away / max(1, len(away) - 1)
-    width = len(covariance)
-    floor = _SHRINKAGE * np.trace(covariance) / max(1, width) + 1e-9
-    shrunk: Floats = covariance + floor * np.eye(width)
+    own = np.diag(covariance)
+    floor = np.maximum(own, _LEAST_VARIANCE * own.mean()) + 1e-9
+    shrunk: Floats = (1.0 - _SHRINKAGE) * covariance + np.diag(floor - (1.0 - _SHRINKAGE) * own)
     return shrunk

@@ -1,118 +1,137 @@
-"""How rare a value is within its own column, read off histograms."""
+"""How unusual a value is within its own column, whatever the other columns say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Loss, Tensors
+from adlib.detectors.evidence import EvidenceCurves
+from adlib.detectors.network import column_sum
 
-_BINS = 20
+_SHARES = (0.5, 0.1, 0.02, 0.004)
+"""Shares of the rows that reach each knot of a number's tail."""
+_LEAST = 0.1
+"""Encoded distance that a nat takes at the least."""
 
 
 @dataclass(frozen=True, eq=False)
 class Marginal:
-    """A histogram of every column: numbers in bins of one width, categories by value.
+    """Three looks at every column by itself.
 
-    A block's surprise is the square of -log of its bin's share over the commonest bin's (as in
-    HBOS, Goldstein and Dengel 2012, there not squared), so that one rare value outweighs many
-    uncommon ones; a block of several numbers takes their mean.
+    A number's tail: -log of the share of rows that lie as far from the median. Its size: that
+    distance on the encoder's scale, which tells where many anomalies share the tail. Both are
+    cubed, so that one column at its very end outweighs several in the middle. A category's rarity:
+    -log of the share of rows that have the value.
     """
 
     layout: Layout
-    low: Floats
-    """Where the first bin begins: shape (numbers,), float32."""
-    bin_width: Floats
-    """Shape (numbers,), float32, > 0."""
-    rarity: Floats
-    """By number and bin: shape (numbers, bins), float32."""
-    value_rarity: Floats
-    """By column of the matrix, zero where it is no category: shape (layout.width,), float32."""
+    usual: Floats
+    """The median of each number: shape (numbers,), float32."""
+    tails: EvidenceCurves
+    """Of each block of numbers."""
+    rarity_by_value: Floats
+    """By column of the matrix, in nats, zero where it is no category: (layout.width,), float32."""
 
     @classmethod
     def fit(cls, features: FeatureMatrix) -> Marginal:
-        """Count the rows in every bin."""
-        numbers = features.numbers.astype(np.float64)
-        low = numbers.min(axis=1)
-        spread = numbers.max(axis=1) - low
-        width = np.where(spread > 0.0, spread, 1.0) / _BINS
-        low, width = low.astype(np.float32), np.maximum(width, 1e-30).astype(np.float32)
-        rarity = np.zeros((len(numbers), _BINS), dtype=np.float32)
-        for place, values in enumerate(numbers):
-            steps = np.clip(_steps(values, low[place], width[place]), 0, _BINS - 1)
-            rarity[place] = _rarity(np.bincount(steps.astype(np.intp), minlength=_BINS))
-        value_rarity = np.zeros(features.layout.width, dtype=np.float32)
+        """Measure the rows."""
+        usual = np.median(features.numbers, axis=1).astype(np.float32)
+        rarity = np.zeros(features.layout.width, dtype=np.float32)
         for block, places in zip(features.layout.categories, features.places, strict=True):
-            value_rarity[block.span] = _rarity(np.bincount(places, minlength=block.width))
-        return cls(features.layout, low, width, rarity, value_rarity)
+            counts = np.maximum(np.bincount(places, minlength=block.width), 0.5)
+            rarity[block.span] = -np.log(np.minimum(counts / len(features), 1.0))
+        curves = len(cls.numeric_blocks(features.layout))
+        unmeasured = EvidenceCurves.unfitted(curves, _SHARES)
+        fitted = cls(features.layout, usual, unmeasured, rarity)
+        if curves == 0:
+            return fitted
+        tails = EvidenceCurves.fit(fitted.reach(features), _SHARES, _LEAST)
+        return replace(fitted, tails=tails)
 
-    def surprises(self, features: FeatureMatrix, buffers: Buffers) -> Floats:
-        """Return each block's surprise: shape (layout.blocks, rows), >= 0."""
-        blocks, dtype = self.layout.blocks, features.dtype
-        result = buffers.get("marginal", (len(blocks), len(features)), dtype)
-        number = category = 0
-        for out, block in zip(result, blocks, strict=True):
-            if block.loss is Loss.CATEGORY:
-                table = self._value_rarity[dtype.type][block.span]
-                np.take(table, features.places[category], out=out, mode="clip")
-                category += 1
-                continue
-            span = range(number, number + block.width)
-            np.mean([self._rarity_of(place, features) for place in span], axis=0, out=out)
-            number += block.width
-        return result
+    def reach(self, features: FeatureMatrix) -> Floats:
+        """Return how far numbers lie from the usual: shape (blocks of numbers, rows).
 
-    def _rarity_of(self, place: int, features: FeatureMatrix) -> Floats:
-        """Return one number's rarity, in a straight line between the middles of its bins.
-
-        Without steps, so that float32 and float64 agree.
+        Root mean square over a block of several; a mark of missing values reaches nowhere.
         """
-        table = self._rarity[features.dtype.type][place]
-        steps = _steps(features.numbers[place], self.low[place], self.bin_width[place])
-        along = np.clip(steps - steps.dtype.type(0.5), 0, _BINS - 1)
-        bins = np.minimum(along.astype(np.intp), _BINS - 2)
-        rarity: Floats = table[bins] + (along - bins.astype(along.dtype)) * np.diff(table)[bins]
-        return rarity
+        usual, _ = self._cast[features.dtype.type]
+        away = np.abs(features.numbers - usual[:, None])
+        if len(self._spans) == len(away):
+            reach = away
+        else:
+            reach = np.empty((len(self._spans), len(features)), dtype=features.dtype)
+            for out, span in zip(reach, self._spans, strict=True):
+                part = away[span]
+                out[:] = (
+                    part[0] if len(part) == 1 else np.sqrt(column_sum(np.square(part)) / len(part))
+                )
+        reach[self.layout.marks[self.numeric_blocks(self.layout)]] = 0.0
+        return reach
+
+    def parts(self, features: FeatureMatrix, buffers: Buffers) -> tuple[Floats, Floats, Floats]:
+        """Return tails and sizes, (blocks of numbers, rows), and rarities, (categories, rows)."""
+        reach = self.reach(features)
+        tails = self.tails.evidence(reach, buffers)
+        return _cubed(tails), _cubed(reach), self._rarities(features)
+
+    def _rarities(self, features: FeatureMatrix) -> Floats:
+        """Return the rarity of each category's value: shape (categories, rows)."""
+        _, by_value = self._cast[features.dtype.type]
+        rarities = np.empty(features.places.shape, dtype=features.dtype)
+        rows = zip(rarities, self.layout.categories, features.places, strict=True)
+        for out, block, places in rows:
+            np.take(by_value[block.span], places, out=out, mode="clip")
+        return rarities
+
+    @staticmethod
+    def numeric_blocks(layout: Layout) -> list[int]:
+        """Return which blocks are no categories."""
+        return [i for i, block in enumerate(layout.blocks) if block.loss is not Loss.CATEGORY]
 
     @cached_property
-    def _rarity(self) -> dict[type[np.generic], Floats]:
-        return {dtype: self.rarity.astype(dtype) for dtype in (np.float32, np.float64)}
+    def _spans(self) -> list[slice]:
+        """Which numbers make up each block of them."""
+        widths = [self.layout.blocks[i].width for i in self.numeric_blocks(self.layout)]
+        stops = np.cumsum(widths, dtype=np.intp).tolist()
+        return [slice(stop - width, stop) for width, stop in zip(widths, stops, strict=True)]
 
     @cached_property
-    def _value_rarity(self) -> dict[type[np.generic], Floats]:
-        return {dtype: self.value_rarity.astype(dtype) for dtype in (np.float32, np.float64)}
+    def _cast(self) -> dict[type[np.generic], tuple[Floats, Floats]]:
+        return {
+            dtype: (self.usual.astype(dtype), self.rarity_by_value.astype(dtype))
+            for dtype in (np.float32, np.float64)
+        }
 
     def tensors(self) -> Tensors:
         """Return all arrays."""
         return {
-            "low": self.low,
-            "bin_width": self.bin_width,
-            "rarity": self.rarity,
-            "value_rarity": self.value_rarity,
+            "usual": self.usual,
+            "tail_knots": self.tails.knots,
+            "tail_bends": self.tails.bends,
+            "rarity": self.rarity_by_value,
         }
+
+    @classmethod
+    def restore(
+        cls, layout: Layout, usual: Floats, knots: Floats, bends: Floats, rarity: Floats
+    ) -> Marginal:
+        """Build what the tensors came from."""
+        return cls(layout, usual, EvidenceCurves(knots, bends), rarity)
 
     @classmethod
     def shapes(cls, layout: Layout) -> dict[str, tuple[int, ...]]:
         """Return the shapes that the arrays have."""
-        numbers = len(layout.number_columns)
+        tails = EvidenceCurves.shapes(len(cls.numeric_blocks(layout)), _SHARES)
         return {
-            "low": (numbers,),
-            "bin_width": (numbers,),
-            "rarity": (numbers, _BINS),
-            "value_rarity": (layout.width,),
+            "usual": (len(layout.number_columns),),
+            "tail_knots": tails["knots"],
+            "tail_bends": tails["bends"],
+            "rarity": (layout.width,),
         }
 
 
-def _steps(values: Floats, low: np.generic, width: np.generic) -> Floats:
-    """Return how many bins lie below each value."""
-    steps: Floats = (values - values.dtype.type(low)) / values.dtype.type(width)
-    return steps
-
-
-def _rarity(counts: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Floats:
-    """Return the squared surprise of each bin; an empty one counts as half a row."""
-    rows = np.maximum(counts, 0.5)
-    rarity: Floats = np.square(np.log(rows.max() / rows))
-    return rarity
+def _cubed(values: Floats) -> Floats:
+    cubes: Floats = values * np.square(values)
+    return cubes

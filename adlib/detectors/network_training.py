@@ -22,9 +22,9 @@ _CONSTANT_SLACK = 0.01
 """A loss that did not fall is no failure within this share of the loss of constant values: where
 columns do not depend on each other, as in a table of one column, there is nothing to learn."""
 _CHECKS = 20
-"""How often in a fit the validation loss is looked at."""
+"""How often in a fit the module is looked at."""
 _PATIENCE = 4
-"""After so many looks without a better validation loss training stops."""
+"""After so many looks without a better state training stops."""
 _VALIDATION_ROWS = 4096
 """More rows than these say nothing new about when to stop."""
 
@@ -56,11 +56,16 @@ class Rows:
         return Rows(self.given[chosen], self.wanted[chosen])
 
 
+def all_rows(features: FeatureMatrix, wanted: FeatureMatrix) -> Rows:
+    """Return rows as a network reads them."""
+    return Rows(*(torch.from_numpy(part.one_hot()).float() for part in (features, wanted)))
+
+
 def split_rows(
     features: FeatureMatrix, wanted: FeatureMatrix, validation_fraction: float
 ) -> tuple[Rows, Rows]:
     """Set the last rows apart; a single row serves as both."""
-    rows = Rows(*(torch.from_numpy(part.one_hot()).float() for part in (features, wanted)))
+    rows = all_rows(features, wanted)
     kept = max(1, round(len(rows) * (1.0 - validation_fraction)))
     return rows[:kept], rows[min(kept, len(rows) - 1) :][:_VALIDATION_ROWS]
 
@@ -72,8 +77,24 @@ class TrainedModule(nn.Module, abc.ABC):
     """Of what they rebuild."""
 
     @abc.abstractmethod
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the reconstruction of rows: shape (networks, rows, layout.width)."""
+
+    @abc.abstractmethod
+    def judge(self, wanted: Tensor, rebuilt: Tensor) -> Tensor:
+        """Return the loss of each row: the leading axes of `rebuilt`."""
+
     def losses(self, rows: Rows) -> Tensor:
         """Return each row's loss under each network: shape (networks, rows)."""
+        return self.judge(rows.wanted, self(rows.given))
+
+    def batch(self, rows: Rows, size: int) -> Rows:
+        """Draw what is learned from in one step."""
+        return rows[torch.randint(len(rows), (size,))]
+
+    def shortfall(self, losses: Tensor, trimmed_loss: float) -> float:  # noqa: ARG002 - others do
+        """Say how far from best a state is by which rows have these losses: (networks, rows)."""
+        return trimmed_loss
 
     def state(self) -> dict[str, Tensor]:
         """Return a copy of all parameters."""
@@ -84,45 +105,53 @@ def train_module(
     module: TrainedModule,
     schedule: Schedule,
     learned: Rows,
-    validation: Rows,
+    looked_at: Rows,
     progress: Progress | None,
 ) -> tuple[int, float]:
-    """Train until the validation loss stops falling; return the best look's step and loss.
+    """Train until the module's shortfall stops falling; return the best look's step and loss.
 
     Raises:
         ModelError: if the loss becomes infinite or does not fall.
     """
     training = _Training(module, schedule)
-    first = training.validation_loss(validation)
-    step, best = _run(training, learned, validation, progress)
-    constant = usual_values(learned.wanted, module.layout)[None].expand_as(validation.wanted)
-    losses = BlockLosses(module.layout)(validation.wanted, constant)
-    _refuse_failed_fit(first, best, float(losses.sum(dim=1).mean()))
+    first = training.look(looked_at).loss
+    step, best = _run(training, learned, looked_at, progress)
+    usual = usual_values(learned.wanted, module.layout)
+    _refuse_failed_fit(first, best, training.constant_loss(looked_at, usual))
     return step, best
 
 
 def _run(
-    training: _Training, learned: Rows, validation: Rows, progress: Progress | None
+    training: _Training, learned: Rows, looked_at: Rows, progress: Progress | None
 ) -> tuple[int, float]:
-    """Train the module to the best state that is found; return its step and validation loss."""
+    """Train the module to the best state that is found; return its step and loss."""
     module, settings = training.module, training.schedule
     every = max(1, settings.steps // _CHECKS)
-    best, best_step, best_state = training.validation_loss(validation), 0, module.state()
+    best, best_step, best_state = training.look(looked_at), 0, module.state()
     for step in range(1, settings.steps + 1):
-        training.run_step(learned, step)
+        training.run_step(learned)
+        training.slow_down(step)
         if step % every and step < settings.steps:
             continue
-        loss = training.validation_loss(validation)
+        look = training.look(looked_at)
         if progress is not None:
-            progress(step, settings.steps, loss)
-        if not np.isfinite(loss):
-            return step, loss
-        if loss < best:
-            best, best_step, best_state = loss, step, module.state()
+            progress(step, settings.steps, look.loss)
+        if not np.isfinite(look.loss):
+            return step, look.loss
+        if best_step == 0 or look.shortfall < best.shortfall:
+            best, best_step, best_state = look, step, module.state()
         elif step - best_step >= _PATIENCE * every:
             break
     module.load_state_dict(best_state)
-    return best_step, best
+    return best_step, best.loss
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How good a state is."""
+
+    loss: float
+    shortfall: float
 
 
 class _Training:
@@ -133,16 +162,17 @@ class _Training:
         self.schedule = schedule
         self.optimiser = torch.optim.Adam(module.parameters(), lr=schedule.learning_rate)
 
-    def run_step(self, rows: Rows, step: int) -> None:
-        """Learn from one batch; the rate falls in a straight line over the second half."""
-        rate = self.schedule.learning_rate * min(
-            1.0, 2.0 * (1.0 - step / (self.schedule.steps + 1))
-        )
-        self.optimiser.param_groups[0]["lr"] = rate
-        batch = rows[torch.randint(len(rows), (self.schedule.batch_rows,))]
+    def run_step(self, rows: Rows) -> None:
+        """Learn from one batch."""
+        batch = self.module.batch(rows, self.schedule.batch_rows)
         self.optimiser.zero_grad(set_to_none=True)
         self._trimmed(self.module.losses(batch)).mean(dim=1).sum().backward()
         self.optimiser.step()
+
+    def slow_down(self, step: int) -> None:
+        """Let the rate fall in a straight line over the second half."""
+        left = 2.0 * (1.0 - (step + 1) / (self.schedule.steps + 1))
+        self.optimiser.param_groups[0]["lr"] = self.schedule.learning_rate * min(1.0, left)
 
     def _trimmed(self, losses: Tensor) -> Tensor:
         """Leave out the rows that each network rebuilds worst."""
@@ -150,9 +180,17 @@ class _Training:
         return losses.topk(kept, dim=1, largest=False, sorted=False).values
 
     @torch.no_grad()
-    def validation_loss(self, rows: Rows) -> float:
-        """Return the mean loss over rows that are not learned from, the worst left out as well."""
-        return float(self._trimmed(self.module.losses(rows)).mean(dim=1).sum())
+    def look(self, rows: Rows) -> _Look:
+        """Measure the state; the loss is a mean over rows, the worst of them left out."""
+        losses = self.module.losses(rows)
+        loss = float(self._trimmed(losses).mean())
+        return _Look(loss, self.module.shortfall(losses, loss))
+
+    @torch.no_grad()
+    def constant_loss(self, rows: Rows, usual: Tensor) -> float:
+        """Return the loss of saying what is usual, whatever the row."""
+        losses = self.module.judge(rows.wanted, usual.expand(1, *rows.wanted.shape))
+        return float(self._trimmed(losses).mean())
 
 
 class BlockLosses:

@@ -6,7 +6,7 @@ import numpy as np
 
 from adlib.artifacts import StoredModel, pack, unpack
 from adlib.detectors import DetectorSettings
-from adlib.detectors.autoencoder import AutoencoderSettings
+from adlib.detectors.blend import BlendSettings
 from adlib.detectors.dense_autoencoder import DenseAutoencoderSettings
 from adlib.encoding import EncodingSettings, Feature, Kind, Scale
 from adlib.encoding.columns import NumberEncoding
@@ -31,7 +31,7 @@ def fit_network() -> StoredModel:
 
 def fit_default() -> StoredModel:
     """Fit what is shipped as the default on all 34 columns."""
-    return _fit([*NUMBERS, *_WORDS], AutoencoderSettings(), EncodingSettings())
+    return _fit([*NUMBERS, *_WORDS], BlendSettings(), EncodingSettings())
 
 
 def _fit(
