@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from adlib.errors import InputError
 from adlib.model import Model
 from adlib.spark.engines import Engine
 from adlib.spark.ledger import Ledger, read_ledger
-from adlib.spark.scoring import Carried, Dates
+from adlib.spark.scoring import Carried, Dates, published_type
 from adlib.spark.tables import column
 from adlib.summary import Summary
 from adlib.wiring import preparation_of, registry_of
@@ -132,3 +132,15 @@ def carried_time(job: Job) -> Carried:
     name = job.config.source.event_time
     time = F.lit(None) if name is None else column(name)
     return Carried("event_time", name, time, T.TimestampType())
+
+
+def carried_columns(names: Sequence[str], schema: T.StructType) -> list[Carried]:
+    """Return key and kept columns in the types that the outputs allow."""
+    return [
+        Carried(name, name, *published_type(column(name), schema[name].dataType)) for name in names
+    ]
+
+
+def key_of(job: Job) -> list[str]:
+    """Return what identifies a row."""
+    return list(job.config.source.key) or ["row_hash"]

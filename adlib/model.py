@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -82,10 +81,11 @@ class Model:
         """The columns of the feature table that the model reads: its input contract."""
         return tuple(encoding.feature for encoding in self.encoder.encodings)
 
-    def score(self, columns: Columns) -> ScoredBatch:
+    def score(self, columns: Columns, cuts: Floats | None = None) -> ScoredBatch:
         """Score a batch; explain the rows that are flagged.
 
-        A float32 pass screens all rows; those near or above the threshold are scored again in
+        `cuts` are the lowest scores that are flagged: shape (rows,), the threshold's where left
+        out. A float32 pass screens all rows; those near or above the threshold are scored again in
         float64, row by row, and stored with float32's precision, so that whether a row is flagged,
         and everything stored of it, depends on that row alone.
 
@@ -93,22 +93,25 @@ class Model:
             InputError: if a column is missing or of another type than in training.
         """
         scores = self._screen(columns)
+        cut = np.broadcast_to(self.threshold.cut if cuts is None else cuts, scores.shape)
         is_anomaly = np.zeros(len(scores), dtype=bool)
         reasons: list[tuple[Reason, ...]] = []
-        near = np.flatnonzero(~(scores < self._screen_cut))
+        near = np.flatnonzero(~(scores < self._screened_at(cut)))
         for start in range(0, len(near), BLOCK_ROWS):
             rows = near[start : start + BLOCK_ROWS]
             block = take_rows(columns, rows)
             judged = self.detector.judge(self.encoder.transform(block, np.float64))
             scores[rows] = exact = _as_stored(judged.scores)
-            is_anomaly[rows] = strange = self.threshold.flags(exact)
+            is_anomaly[rows] = strange = exact >= cut[rows]
             chosen = take_rows(block, strange)
             reasons.extend(explain(self.encoder, judged.take(strange), chosen, self.reasons))
         return ScoredBatch(scores, is_anomaly, self._flagged(columns, scores, is_anomaly, reasons))
 
-    @cached_property
-    def _screen_cut(self) -> float:
-        return self.threshold.cut - abs(self.threshold.cut) * self.screen_margin
+    def _screened_at(self, cut: Floats) -> Floats:
+        """Return the float32 scores below which a float64 one cannot reach the cut."""
+        finite = np.isfinite(cut)
+        known = np.where(finite, cut, 0.0)
+        return np.where(finite, known - np.abs(known) * self.screen_margin, cut)
 
     def _screen(self, columns: Columns) -> Floats:
         """Score in float32; what overflows is not below any cut."""

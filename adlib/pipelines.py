@@ -19,8 +19,10 @@ from adlib.evaluation import evaluate_rows
 from adlib.figures import figures_of_ledger, figures_of_model, figures_of_scores
 from adlib.job import (
     Job,
+    carried_columns,
     carried_time,
     dates_of,
+    key_of,
     load_ledger,
     load_model,
     refuse_absent_columns,
@@ -31,13 +33,13 @@ from adlib.publication import publish_scored
 from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.spark.contract import check_features
-from adlib.spark.engines import score_table
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
 from adlib.spark.ledger import DateLedger, Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
 from adlib.spark.sampling import plan_sample
 from adlib.spark.scoring import Carried, Request
+from adlib.spark.second_pass import score_dates
 from adlib.spark.tables import column, read_source
 from adlib.spark.training import train_on_driver, train_on_executor
 from adlib.summary import NOTHING_TO_DO
@@ -137,9 +139,11 @@ def evaluate(job: Job, model_id: str | None) -> None:
     refuse_absent_columns(features, judged)
     with job.summary.stage("evaluate"):
         dates = dates_of(job, first=until)
-        carried = (carried_time(job), *_judged(job, features.schema))
+        key = key_of(job) if model.threshold.settings.date_rule() else []
+        told = carried_columns(key, features.schema)
+        carried = (carried_time(job), *told, *_judged(job, features.schema))
         request = Request(features, dates, parts, carried, "evaluate", every_row=True)
-        records = score_table(job.spark, request, job.engine)
+        records = score_dates(job.spark, request, job.engine, key)
         rows = dates.of(features).count()
         figures = evaluate_rows(count_rows(records, rows), model.threshold.asked_fraction)
     job.summary.add(model=parts.model_id, metrics=figures)

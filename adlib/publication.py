@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pyspark.sql import DataFrame
-from pyspark.sql import types as T
 
 from adlib.artifacts import ModelParts
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError
-from adlib.job import Job, carried_time, dates_of
+from adlib.job import Job, carried_columns, carried_time, dates_of, key_of
 from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
 from adlib.publishing import StagedDate, publish_date
 from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
-from adlib.spark.engines import score_table
 from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.preprocessing import read_quarantine
 from adlib.spark.records import (
@@ -31,10 +29,12 @@ from adlib.spark.records import (
     write_quarantine,
     write_scores,
 )
-from adlib.spark.scoring import Carried, Request, published_type
+from adlib.spark.scoring import Request
+from adlib.spark.second_pass import score_dates
 from adlib.spark.tables import column
 from adlib.spark.writing import WrittenFile, arrow_schema, write_empty
 from adlib.summary import Summary
+from adlib.thresholds import THRESHOLDS
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _record(
         rows_flagged=counts.rows_flagged,
         short_history_rows=entry.short_history,
         asked_fraction=model["threshold"]["asked_fraction"],
-        threshold=model["threshold"]["cut"],
+        threshold=_cut_of(publication, counts),
         model_name=model["name"],
         model_version=publication.parts.model_id,
         config_digest=config_digest(publication.config),
@@ -171,22 +171,31 @@ def _record(
     )
 
 
+def _cut_of(publication: Publication, counts: DateCounts) -> float | None:
+    """Return the score from which rows of a date are flagged, None where none can be."""
+    threshold = publication.parts.document["threshold"]
+    if THRESHOLDS[threshold["kind"]](**threshold["settings"]).date_rule() is None:
+        return float(threshold["cut"])
+    return counts.lowest_flagged
+
+
 def _score_into(
     job: Job, features: DataFrame, parts: ModelParts, run_id: str, staging: Path
 ) -> DataFrame:
     """Score every row once; return the records, read back from where they were written."""
-    identity = [*_key(job), *job.config.source.keep]
-    carried = (carried_time(job), *_identity(identity, features.schema))
+    identity = [*key_of(job), *job.config.source.keep]
+    carried = (carried_time(job), *carried_columns(identity, features.schema))
     every_row = job.config.output.scores
     request = Request(features, dates_of(job), parts, carried, run_id, every_row)
-    return settle(job.spark, score_table(job.spark, request, job.engine), staging / "records")
+    records = score_dates(job.spark, request, job.engine, identity)
+    return settle(job.spark, records, staging / "records")
 
 
 def _files(
     job: Job, records: DataFrame, ledger: Ledger, staging: Path
 ) -> dict[str, dict[date, WrittenFile]]:
     """Write the files of each date; a date without anomalies gets a file without rows."""
-    key, days = _key(job), [entry.date for entry in ledger.dates]
+    key, days = key_of(job), [entry.date for entry in ledger.dates]
     identity = [*key, *job.config.source.keep]
     anomalies = write_anomalies(records, identity, staging / "anomalies")
     schema = arrow_schema(records.select(*map(column, anomaly_names(identity))).schema)
@@ -200,18 +209,6 @@ def _files(
         rows = read_quarantine(job.spark, job.work, days)
         quarantine = write_quarantine(rows, staging / "quarantine")
     return {"anomalies": anomalies, "scores": scores, "quarantine": quarantine}
-
-
-def _identity(names: Sequence[str], schema: T.StructType) -> list[Carried]:
-    """Return key and kept columns in the types that the outputs allow."""
-    return [
-        Carried(name, name, *published_type(column(name), schema[name].dataType)) for name in names
-    ]
-
-
-def _key(job: Job) -> list[str]:
-    """Return what identifies a row."""
-    return list(job.config.source.key) or ["row_hash"]
 
 
 @contextmanager

@@ -26,8 +26,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
+from adlib.thresholds import DEFAULT_FRACTION
 
-DEFAULT_BUDGET = 0.005
 CONTRADICTION: Literal["contradiction"] = "contradiction"
 """The type of an error about keys that are right by themselves."""
 DURATION = re.compile(r"[1-9][0-9]{0,6}[mhd]")
@@ -229,41 +229,75 @@ DetectorConfig = Annotated[
 ]
 
 
+_NEEDED: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
+    {
+        "budget": tuple(map(frozenset, ((), ("fraction",), ("rows_a_day",)))),
+        "fraction": (frozenset(["fraction"]),),
+        "percentile": (frozenset(["value"]),),
+        "zscore": (frozenset(["value"]),),
+        "fixed": (frozenset(["value"]),),
+        "conformal": tuple(map(frozenset, ((), ("value",)))),
+        "fdr": tuple(map(frozenset, ((), ("value",)))),
+        "pot": tuple(map(frozenset, ((), ("value",)))),
+        "top_k": (frozenset(["k"]),),
+        "auto": (frozenset(),),
+    }
+)
+"""What each kind of threshold can be told."""
+_BETWEEN = MappingProxyType(
+    {"percentile": 100.0, "conformal": 1.0, "fdr": 1.0, "pot": 1.0},
+)
+"""Kinds whose value lies between 0 and a bound."""
+
+
 class ThresholdConfig(_Section):
     """Where strange begins."""
 
-    kind: Literal["fixed", "percentile", "fraction", "budget", "zscore"] = "budget"
+    kind: Literal[
+        "budget",
+        "fraction",
+        "percentile",
+        "zscore",
+        "fixed",
+        "conformal",
+        "fdr",
+        "pot",
+        "top_k",
+        "auto",
+    ] = "budget"
     value: float | None = Field(
-        None, allow_inf_nan=False, description="Of fixed, percentile (0-100) and zscore."
+        None,
+        allow_inf_nan=False,
+        description="Of fixed (a score), percentile (0-100), zscore (deviations), conformal (a "
+        "p-value, 0.01), fdr (share of ordinary rows among those flagged of a date, 0.1) and pot "
+        "(share of rows, 0.001).",
     )
     fraction: float | None = Field(None, gt=0.0, lt=1.0, description="Of fraction and budget.")
     rows_a_day: float | None = Field(None, gt=0.0, allow_inf_nan=False, description="Of budget.")
+    k: int | None = Field(None, ge=1, description="Of top_k: rows of each date.")
 
     @property
     def parameters(self) -> dict[str, float]:
         """What the kind of threshold is told; a budget that says nothing is half a percent."""
-        names = ("value", "fraction", "rows_a_day")
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return given or {"fraction": DEFAULT_BUDGET}
+        given = {name: getattr(self, name) for name in self._given}
+        return given or ({"fraction": DEFAULT_FRACTION} if self.kind == "budget" else {})
+
+    @property
+    def _given(self) -> frozenset[str]:
+        names = ("value", "fraction", "rows_a_day", "k")
+        return frozenset(name for name in names if getattr(self, name) is not None)
 
     @model_validator(mode="after")
     def _what_the_kind_needs(self) -> Self:
-        names = ("value", "fraction", "rows_a_day")
-        given = {name for name in names if getattr(self, name) is not None}
-        wanted: dict[str, list[set[str]]] = {
-            "fixed": [{"value"}],
-            "percentile": [{"value"}],
-            "zscore": [{"value"}],
-            "fraction": [{"fraction"}],
-            "budget": [{"fraction"}, {"rows_a_day"}],
-        }
-        if given not in wanted[self.kind] and (given or self.kind != "budget"):
-            ways = " or ".join("".join(way) for way in wanted[self.kind])
-            found = ", ".join(sorted(given)) or "neither"
+        if self._given not in _NEEDED[self.kind]:
+            named = ["".join(way) for way in _NEEDED[self.kind] if way]
+            ways = " or ".join(named) or "nothing more"
+            found = ", ".join(sorted(self._given)) or "neither"
             message = f"kind {self.kind} takes {ways}; found {found}"
             raise ValueError(message)
-        if self.kind == "percentile" and not 0.0 < (self.value or 0.0) < 100.0:  # noqa: PLR2004
-            message = f"a percentile lies between 0 and 100; found {self.value}"
+        bound = _BETWEEN.get(self.kind)
+        if self.value is not None and bound and not 0.0 < self.value < bound:
+            message = f"the value of {self.kind} lies between 0 and {bound:g}; found {self.value}"
             raise ValueError(message)
         return self
 

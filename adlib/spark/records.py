@@ -29,6 +29,7 @@ class DateCounts:
     severities: Mapping[str, int] = field(default_factory=dict)
     commonest_first_reason: str | None = None
     quantiles: Mapping[str, float] = field(default_factory=dict)
+    lowest_flagged: float | None = None
 
     @property
     def rows_flagged(self) -> int:
@@ -88,6 +89,23 @@ def count_records(records: DataFrame) -> dict[date, DateCounts]:
     return {day: counting.result() for day, counting in found.items()}
 
 
+def counted_bins(records: DataFrame) -> dict[date, dict[int, int]]:
+    """Return how many rows of each date fall into each bin of score."""
+    entry = F.explode(F.arrays_zip(F.col(BINS), F.col(COUNTS)))
+    tallied = (
+        records.where(F.col(RECORD) == TALLY)
+        .select("event_date", entry.alias("entry"))
+        .select("event_date", F.col("entry").getField(BINS), F.col("entry").getField(COUNTS))
+        .toDF("event_date", "bin", "rows")
+        .groupBy("event_date", "bin")
+        .agg(F.sum("rows").alias("rows"))
+    )
+    bins: dict[date, dict[int, int]] = defaultdict(dict)
+    for row in tallied.collect():
+        bins[row["event_date"]][row["bin"]] = row["rows"]
+    return bins
+
+
 def _counted(records: DataFrame) -> DataFrame:
     """Count flagged rows by severity and first reason, and add up the tallies, in one pass."""
     bins = F.explode_outer(F.arrays_zip(F.col(BINS), F.col(COUNTS)))
@@ -100,6 +118,7 @@ def _counted(records: DataFrame) -> DataFrame:
         .agg(
             F.sum(F.coalesce("tallied", F.lit(1))).alias("rows"),
             F.max("score").alias("highest"),
+            F.min("score").alias("lowest"),
         )
     )
 
@@ -112,6 +131,7 @@ class _Counting:
     reasons: Counter[str] = field(default_factory=Counter)
     bins: Counter[int] = field(default_factory=Counter)
     highest: float | None = None
+    lowest: float | None = None
 
     def add(self, entry: Row) -> None:
         """Take up a bin of the tallies, or the flagged rows of one severity and first reason."""
@@ -122,6 +142,7 @@ class _Counting:
         if entry["reason"] is not None:
             self.reasons[entry["reason"]] += entry["rows"]
         self.highest = max(entry["highest"], self.highest or entry["highest"])
+        self.lowest = min(entry["lowest"], entry["lowest"] if self.lowest is None else self.lowest)
 
     def result(self) -> DateCounts:
         """Return the counts; of reasons that are equally common the first by name."""
@@ -133,6 +154,7 @@ class _Counting:
             counted if self.severities else {},
             commonest,
             _quantiles(self.bins) | highest,
+            self.lowest,
         )
 
 

@@ -8,7 +8,7 @@ pandas UDFs are fed with, their feature columns packed into few. The row-group e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -38,6 +38,7 @@ from adlib.spark.worker import (
 )
 from adlib.spark.writing import arrow_schema
 
+_EPOCH = date(1970, 1, 1)
 _SPARK_TYPES = {
     "BIGINT": T.LongType(),
     "DOUBLE": T.DoubleType(),
@@ -95,6 +96,9 @@ class Request:
     carried: tuple[Carried, ...]
     run_id: str
     every_row: bool
+    cuts: Mapping[date, float] | None = None
+    """The lowest score that is flagged of each date, none of a date that is not named; None: what
+    the model's threshold says."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -125,7 +129,10 @@ class Request:
     def scoring(self) -> Scoring:
         """Return what the workers need to know."""
         schema = arrow_schema(self.worker_schema())
-        return Scoring(self.sources, schema, self.parts.model_id, self.run_id, self.every_row)
+        cuts = None
+        if self.cuts is not None:
+            cuts = {(day - _EPOCH).days: cut for day, cut in self.cuts.items()}
+        return Scoring(self.sources, schema, self.parts.model_id, self.run_id, self.every_row, cuts)
 
     def records(self, handed_back: DataFrame) -> DataFrame:
         """Make records of what the workers hand back: under their names, in their types."""

@@ -15,6 +15,8 @@ _SHIFT = 16
 from each power of two to the next."""
 _BINS = 1 << _SHIFT
 _LOWEST = -(_BINS // 2)
+_LARGEST = 0x7F7FFFFF
+"""The bits of the largest float32."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,10 @@ def score_of_bin(place: int) -> float:
     """Return the score in the middle of a bin."""
     middle = np.asarray([(place << _SHIFT) + (1 << (_SHIFT - 1))], dtype=np.int32)
     return float(middle.view(np.float32)[0])
+
+
+def bounds_of_bins(places: Ints) -> tuple[Floats, Floats]:
+    """Return the lowest score of each bin and the lowest beyond the next: shape (bins,) each."""
+    lowest = (places << _SHIFT).astype(np.int32).view(np.float32)
+    beyond = np.minimum((places + 2) << _SHIFT, _LARGEST).astype(np.int32).view(np.float32)
+    return lowest.astype(np.float64), beyond.astype(np.float64)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from adlib.arrays import Columns, Ints
+from adlib.arrays import Columns, Floats, Ints
 from adlib.artifacts import ModelParts, construct
 from adlib.explanations import MOST_REASONS, Reason, sentence_of
 from adlib.model import Model, ScoredBatch
@@ -40,6 +40,17 @@ class Scoring:
     model_id: str
     run_id: str
     every_row: bool
+    cuts: Mapping[int, float] | None
+    """By day since 1970, where the model's threshold does not decide."""
+
+    def cuts_of(self, days: Ints | int, rows: int) -> Floats | None:
+        """Return the lowest score that is flagged of each row's date: shape (rows,)."""
+        if self.cuts is None:
+            return None
+        cuts = self.cuts
+        if isinstance(days, int):
+            return np.full(rows, cuts.get(days, np.inf))
+        return np.asarray([cuts.get(day, np.inf) for day in days.tolist()], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,8 @@ def score_arrivals(
     for arrival in arrivals:
         if not arrival.batch.num_rows:
             continue
-        scored = model.score(arrival.columns)
+        rows = arrival.batch.num_rows
+        scored = model.score(arrival.columns, scoring.cuts_of(arrival.days, rows))
         tally.add(arrival.days, scored.scores)
         if len(scored.flagged.rows):
             yield _anomaly_records(arrival, scored, model, scoring)

@@ -122,6 +122,11 @@ class TestProblems:
                 "detector.layers.1: input should be greater than or equal to 1; found 0",
             ),
             ("threshold: {kind: fixed}", "threshold: kind fixed takes value; found neither"),
+            ("threshold: {kind: top_k}", "threshold: kind top_k takes k; found neither"),
+            (
+                "threshold: {kind: fdr, value: 1.5}",
+                "threshold: the value of fdr lies between 0 and 1; found 1.5",
+            ),
             ("threshold: {kind: zscore, fraction: 0.1}", "takes value; found fraction"),
             ("threshold: {fraction: 0.1, rows_a_day: 5}", "takes fraction or rows_a_day"),
             ("threshold: {kind: percentile, value: 100}", "between 0 and 100; found 100"),

@@ -8,13 +8,23 @@ from hypothesis import strategies as st
 from adlib.errors import ModelError
 from adlib.thresholds import (
     THRESHOLDS,
+    AutoThreshold,
     BudgetThreshold,
+    ConformalThreshold,
+    DateScores,
+    FalseDiscoveries,
+    FdrThreshold,
     FixedThreshold,
     FractionThreshold,
     PercentileThreshold,
+    PotThreshold,
     Threshold,
+    TopKThreshold,
+    TopRows,
     ZScoreThreshold,
+    conformal_p_values,
     cut_for_fraction,
+    trimmed,
 )
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -163,7 +173,8 @@ class TestJson:
     @pytest.mark.parametrize("kind", THRESHOLDS)
     def test_every_kind_comes_back_from_json(self, kind):
         given_settings = {"fixed": {"value": 4.0}, "budget": {"fraction": 0.1}}
-        threshold = calibrate(THRESHOLDS[kind](**given_settings.get(kind, {})))
+        settings = THRESHOLDS[kind](**given_settings.get(kind, {}))
+        threshold = calibrate(settings, np.random.default_rng(0).exponential(size=1000))
         again = Threshold.from_json(threshold.to_json(), threshold.calibration)
         assert again.to_json() == threshold.to_json()
         assert again.settings == threshold.settings
@@ -173,3 +184,123 @@ class TestJson:
         plain = {**calibrate(FixedThreshold(4.0)).to_json(), "kind": "oracle"}
         with pytest.raises(ModelError, match="threshold is of kind 'oracle'"):
             Threshold.from_json(plain, HUNDRED)
+
+
+def ordinary_scores(rows, seed=0):
+    """Return scores with the tail that sums of squares have."""
+    return np.random.default_rng(seed).gamma(3.0, 2.0, rows)
+
+
+def contaminated(rows, share, seed=0):
+    """Return ordinary scores of which a share is far out."""
+    scores = ordinary_scores(rows, seed)
+    strange = int(rows * share)
+    scores[:strange] = np.random.default_rng(seed + 1).uniform(60.0, 200.0, strange)
+    return np.sort(scores)
+
+
+class TestPromises:
+    @pytest.mark.parametrize("share", [0.0, 0.01, 0.05])
+    @pytest.mark.parametrize("bound", [0.01, 0.05])
+    def test_a_p_value_never_promises_too_much(self, share, bound):
+        held_out = ordinary_scores(200_000, seed=7)
+        reached = [
+            (calibrate(FixedThreshold(0.0), contaminated(2000, share, seed)).p_values(held_out))
+            <= bound
+            for seed in range(20)
+        ]
+        error = np.sqrt(bound / 2000 / 20)
+        assert np.mean(reached) <= bound + 3.0 * error
+
+    def test_a_conformal_threshold_flags_the_p_values_up_to_its_value(self):
+        threshold = calibrate(ConformalThreshold(0.02), ordinary_scores(1000))
+        held_out = ordinary_scores(50_000, seed=3)
+        np.testing.assert_array_equal(
+            threshold.flags(held_out), threshold.p_values(held_out) <= 0.02
+        )
+
+    def test_a_p_value_that_the_calibration_rows_cannot_reach_is_refused(self):
+        with pytest.raises(ModelError, match="needs at least 99 calibration rows, got 98"):
+            calibrate(ConformalThreshold(0.01), np.arange(98.0))
+        assert not calibrate(ConformalThreshold(0.01), np.arange(99.0)).flags(HUNDRED[:99]).any()
+
+
+class TestTails:
+    @pytest.mark.parametrize("risk", [1e-2, 1e-3, 1e-4])
+    def test_peaks_over_threshold_are_reached_by_the_share_asked_for(self, risk):
+        threshold = calibrate(PotThreshold(risk), np.random.default_rng(1).exponential(size=20_000))
+        assert np.exp(-threshold.cut) == pytest.approx(risk, rel=0.5)
+
+    def test_peaks_need_rows(self):
+        with pytest.raises(ModelError, match="needs about 500 calibration rows"):
+            calibrate(PotThreshold(), HUNDRED)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_clean_scores_are_hardly_trimmed(self, seed):
+        scores = np.sort(ordinary_scores(5000, seed))
+        assert len(trimmed(scores)) >= 0.995 * 5000
+
+    @pytest.mark.parametrize("share", [0.005, 0.01, 0.02])
+    def test_scores_beyond_what_the_bulk_accounts_for_are_trimmed(self, share):
+        scores = contaminated(5000, share)
+        left = trimmed(scores)
+        assert left.max() < 60.0
+        assert len(left) >= 5000 * (1.0 - share) - 25
+
+    @pytest.mark.parametrize("share", [0.005, 0.01, 0.02])
+    def test_auto_cuts_where_the_anomalies_begin(self, share):
+        scores = contaminated(5000, share)
+        flagged = calibrate(AutoThreshold(), scores).flags(scores)
+        assert flagged[scores >= 60.0].all()
+        assert flagged[scores < 60.0].mean() < 0.005
+
+    def test_auto_flags_little_where_nothing_stands_out(self):
+        scores = ordinary_scores(20_000)
+        assert calibrate(AutoThreshold(), scores).flags(scores).mean() < 0.005
+
+    @given(st.one_of(MANY, TIED))
+    def test_any_scores_can_be_trimmed_and_cut(self, scores):
+        ordered = np.sort(scores)
+        assert len(trimmed(ordered)) <= len(ordered)
+        assert np.isfinite(AutoThreshold().cut(ordered, None))
+
+
+def date_scores(scores):
+    descending = np.sort(scores)[::-1]
+    return DateScores(descending, descending, np.arange(1, len(scores) + 1), len(scores))
+
+
+class TestDates:
+    def test_a_percent_of_anomalies_among_the_calibration_rows_does_not_hide_others(self):
+        threshold = calibrate(FdrThreshold(0.1), contaminated(4000, 0.01))
+        day = np.concatenate([ordinary_scores(5000, seed=5), np.linspace(60.0, 150.0, 50)])
+        flagged = day >= threshold.date_cut(date_scores(day))
+        assert flagged[5000:].mean() > 0.9
+        assert flagged[:5000].sum() <= 15
+
+    def test_untrimmed_they_would(self):
+        calibration = contaminated(4000, 0.01)
+        day = np.concatenate([ordinary_scores(5000, seed=5), np.linspace(60.0, 150.0, 50)])
+        cut = FalseDiscoveries(0.1).date_cut(date_scores(day), calibration)
+        assert (day >= cut).sum() < 25
+
+    def test_a_date_without_anomalies_has_none(self):
+        threshold = calibrate(FdrThreshold(0.01), ordinary_scores(4000))
+        day = ordinary_scores(5000, seed=9)
+        assert (day >= threshold.date_cut(date_scores(day))).sum() <= 5
+
+    @given(st.lists(st.integers(0, 30).map(float), min_size=1, max_size=80), st.floats(0.01, 0.9))
+    def test_false_discoveries_are_bounded_as_by_benjamini_and_hochberg(self, day, share):
+        calibration = np.arange(0.0, 31.0, 0.25)
+        cut = FalseDiscoveries(share).date_cut(date_scores(np.asarray(day)), calibration)
+        p_values = np.sort(conformal_p_values(calibration, np.asarray(day)))
+        kept = np.flatnonzero(p_values <= share * np.arange(1, len(day) + 1) / len(day))
+        assert (np.asarray(day) >= cut).sum() == (kept[-1] + 1 if len(kept) else 0)
+
+    def test_a_date_of_fewer_rows_than_asked_for_is_flagged_whole(self):
+        assert TopRows(5).date_cut(date_scores(np.arange(3.0)), HUNDRED) == -np.inf
+        assert TopRows(2).date_cut(date_scores(np.arange(3.0)), HUNDRED) == 1.0
+
+    def test_rows_a_day_and_top_k_ask_for_the_same(self):
+        assert BudgetThreshold(rows_a_day=7.0).date_rule() == TopKThreshold(7).date_rule()
+        assert BudgetThreshold(fraction=0.1).date_rule() is None
