@@ -1,7 +1,7 @@
 """Six views of a row in one score: network, linear, local, and every column by itself.
 
 The autoencoder sees relations that bend, a robust Mahalanobis distance those that do not, distances
-to a few hundred kept rows see what lies apart from every crowd; a number's tail and size and a
+to a few hundred centres see what lies apart from every crowd; a number's tail and size and a
 category's rarity are what shows in one column alone. Each view's distance becomes evidence: -log
 of the share of the sample's rows that lie at least as far, read off the bulk and continued beyond
 it in a straight line, so that no view's scale matters. As many nats as the bulk can vouch for count
@@ -40,13 +40,13 @@ from adlib.detectors.network import column_sum
 _WEIGHTS = {
     "network": 3.0,
     "linear": 1.0,
-    "local": 1.0,
+    "local": 2.0,
     "tail": 2.0,
     "size": 1.0,
-    "rarity": 6.0,
+    "rarity": 9.0,
 }
-"""What a nat of each view's evidence counts. Linear and local look at the same numbers, as do tail
-and size; a category has the network and its rarity alone to speak for it."""
+"""What a nat of each view's evidence counts: the numbers have three each for relations, for places
+and for single columns; a category has the network and its rarity alone to speak for it."""
 _SHARES = (0.5, 0.2, 0.1, 0.05)
 """Shares of the rows whose distance reaches each knot; none so small that the anomalies among the
 rows could bend the curve that they are judged by."""
@@ -81,7 +81,7 @@ class BlendSettings(DetectorSettings):
             self,
             self.autoencoder.fit(features, seed=seed, progress=progress),
             Linear.fit(measured.numbers, layout.measured),
-            Local.fit(features.numbers, layout.measured, np.random.default_rng(seed)),
+            Local.fit(measured.numbers, layout.measured, seed),
             Marginal.fit(features),
             EvidenceCurves.unfitted(len(_WEIGHTS), _SHARES),
         )

@@ -120,20 +120,31 @@ class TestLinear:
 
 
 class TestLocal:
-    def test_it_is_the_mean_distance_to_the_nearest_row_of_each_group(self):
+    def test_it_is_the_distance_to_the_nearest_centre(self):
         features = numbers(1000, 5)
-        local = Local.fit(features.numbers, features.layout.measured, np.random.default_rng(0))
+        local = Local.fit(features.numbers, features.layout.measured, 0)
         scaled = features.numbers.T * local.scale
-        gaps = np.linalg.norm(scaled[:, None, None] - local.kept[None], axis=3)
-        np.testing.assert_allclose(
-            local.distance(features), gaps.min(axis=2).mean(axis=1), rtol=1e-4, atol=1e-3
-        )
-        squares = np.square(gaps.min(axis=2)).sum(axis=1)
-        np.testing.assert_allclose(local.parts(features).sum(axis=0), squares, rtol=1e-4, atol=1e-6)
+        gaps = np.linalg.norm(scaled[:, None] - local.kept[None], axis=2).min(axis=1)
+        np.testing.assert_allclose(local.distance(features), gaps, rtol=1e-4, atol=1e-3)
+        squares = local.parts(features).sum(axis=0)
+        np.testing.assert_allclose(squares, np.square(gaps), rtol=1e-4, atol=1e-6)
+
+    def test_centres_lie_where_rows_are(self):
+        features = numbers(3000, 2)
+        local = Local.fit(features.numbers, features.layout.measured, 0)
+        far = features.take(slice(0, 1))
+        far.numbers[:] = 30.0
+        assert np.median(local.distance(features)) < 0.2
+        assert local.distance(far)[0] > 20.0
+
+    def test_few_distinct_rows_are_centres_themselves(self):
+        features = numbers(40, 3).take(np.arange(200) % 40)
+        local = Local.fit(features.numbers, features.layout.measured, 0)
+        np.testing.assert_allclose(local.distance(features), 0.0, atol=1e-3)
 
     def test_a_mark_of_a_missing_value_does_not_count(self):
         features = mixed()
-        local = Local.fit(features.numbers, features.layout.measured, np.random.default_rng(0))
+        local = Local.fit(features.numbers, features.layout.measured, 0)
         other = FeatureMatrix(features.inputs.copy(), features.places, features.layout)
         other.numbers[1] = 1.0 - other.numbers[1]
         np.testing.assert_array_equal(local.distance(other), local.distance(features))
