@@ -38,6 +38,7 @@ class Task:
     file: Path
     detector: str
     seed: int
+    pooled: bool
 
 
 def main() -> None:
@@ -47,12 +48,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FOLDER / "quality.json")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--detectors", nargs="+", default=[*OURS, *PEERS], choices=[*OURS, *PEERS])
+    parser.add_argument(
+        "--pooled",
+        action="store_true",
+        help="fit and score training and test rows together, as if nobody knew which are ordinary",
+    )
     asked = parser.parse_args()
     files = set_files(asked.data)
     if not files:
         parser.error(f"{asked.data} holds no .npz, .parquet or .csv file")
     tasks = [
-        Task(file, detector, seed)
+        Task(file, detector, seed, asked.pooled)
         for file in files
         for seed in range(asked.seeds)
         for detector in asked.detectors
@@ -108,7 +114,7 @@ def _measure(task: Task) -> dict[str, Any]:
     torch.manual_seed(task.seed)
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        labelled = read_set(task.file, task.seed)
+        labelled = read_set(task.file, task.seed, pooled=task.pooled)
         scored = fit_and_score(task.detector, labelled, task.seed)
     if not np.isfinite(scored.scores).all():
         return {"reason": "some scores are not finite"}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from adlib.encoding import Feature, Kind
 
 MOST_ROWS = 10_000
 _LABELS = ("label", "class", "Class")
+_PAYMENTS, _PAYMENTS_UNTIL, _TERMINAL_FRAUD = "card_transactions", "2018-07-01", 2
 _TELL_TALES = ("attack", "TX_FRAUD_SCENARIO")
 """Columns of the mixed tables that give the label away."""
 
@@ -46,21 +48,33 @@ def set_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def read_set(file: Path, seed: int) -> LabelledSet:
+def read_set(file: Path, seed: int, *, pooled: bool = False) -> LabelledSet:
     """Read at most `MOST_ROWS` rows to fit and as many to score, drawn by the seed.
+
+    Pooled, training rows and test rows are one table, which is fitted on and scored: it holds
+    anomalies, as tables without labels do.
 
     Raises:
         ValueError: if the file has no labels.
     """
     rng = np.random.default_rng(seed)
     if file.suffix == ".npz":
-        return _read_arrays(file, rng)
+        return _read_arrays(file, rng, pooled=pooled)
+    if file.stem == _PAYMENTS:
+        return _read_payments(file, rng)
     return _read_table(file, rng)
 
 
-def _read_arrays(file: Path, rng: np.random.Generator) -> LabelledSet:
+def _read_arrays(file: Path, rng: np.random.Generator, *, pooled: bool) -> LabelledSet:
     with np.load(file, allow_pickle=False) as arrays:
-        if "X" in arrays:
+        if pooled and "X" not in arrays:
+            of_test = np.asarray(arrays["test_labels"]).ravel() > 0
+            labels = np.append(np.zeros(len(arrays["train"]), dtype=bool), of_test)
+            rows = _draw(labels, rng)
+            labels = labels[rows]
+            both = np.vstack([arrays["train"], arrays["test"]])
+            fit = score = np.asarray(both[rows], dtype=np.float64)
+        elif "X" in arrays:
             labels = np.asarray(arrays["y"]).ravel() > 0
             rows = _draw(labels, rng)
             labels = labels[rows]
@@ -118,6 +132,56 @@ def _read_table(file: Path, rng: np.random.Generator) -> LabelledSet:
     part = Part(dict(_columns(table)), _one_hot(table))
     features = tuple(Feature(name, _kind(table[name]), name) for name in table.columns)
     return LabelledSet(file.stem, features, part, part, labels[rows].astype(np.int64))
+
+
+def _read_payments(file: Path, rng: np.random.Generator) -> LabelledSet:
+    """Read card payments with their windows: fit before July, score from then on.
+
+    Frauds of compromised terminals are left out: they show in no column.
+    """
+    table = _with_windows(file)
+    table = table[table["TX_FRAUD_SCENARIO"] != _TERMINAL_FRAUD]
+    early = (table["TX_DATETIME"] < _PAYMENTS_UNTIL).to_numpy()
+    frauds = table["TX_FRAUD"].to_numpy() > 0
+    learned, scored = (np.flatnonzero(part)[_draw(frauds[part], rng)] for part in (early, ~early))
+    periods = {"hour": 24.0, "weekday": 7.0}
+    columns = ["TX_AMOUNT", "count_30d", "ratio_30d", "terminal_count_7d", "gap", *periods]
+    features = tuple(
+        Feature(
+            name,
+            Kind.CYCLE if name in periods else Kind.NUMBER,
+            name,
+            period=periods.get(name, 0.0),
+        )
+        for name in columns
+    )
+    fit, score = (table[columns].iloc[rows] for rows in (learned, scored))
+    usual = fit.fillna(fit.median())
+    centre, spread = usual.mean(), usual.std()
+    learn, judge = (
+        Part(dict(_columns(part)), ((part.fillna(fit.median()) - centre) / spread).to_numpy())
+        for part in (fit, score)
+    )
+    return LabelledSet(file.stem, features, learn, judge, frauds[scored].astype(np.int64))
+
+
+def _with_windows(file: Path) -> pd.DataFrame:
+    """Return payments with what conf/transactions.yaml asks for of customers and terminals."""
+    query = """
+        SELECT *, hour(TX_DATETIME)::DOUBLE AS hour, dayofweek(TX_DATETIME)::DOUBLE AS weekday,
+            count(*) OVER customer::DOUBLE AS count_30d,
+            TX_AMOUNT / avg(TX_AMOUNT) OVER customer AS ratio_30d,
+            count(*) OVER terminal::DOUBLE AS terminal_count_7d,
+            least(epoch(TX_DATETIME) - epoch(lag(TX_DATETIME) OVER used), 604800.0) AS gap
+        FROM read_parquet(?)
+        WINDOW customer AS (PARTITION BY CUSTOMER_ID ORDER BY TX_DATETIME
+                RANGE BETWEEN INTERVAL 30 DAY PRECEDING AND INTERVAL 1 MICROSECOND PRECEDING),
+            terminal AS (PARTITION BY TERMINAL_ID ORDER BY TX_DATETIME
+                RANGE BETWEEN INTERVAL 7 DAY PRECEDING AND INTERVAL 1 MICROSECOND PRECEDING),
+            used AS (PARTITION BY TERMINAL_ID ORDER BY TX_DATETIME)
+    """
+    with duckdb.connect(config={"enable_progress_bar": False}) as database:
+        return database.execute(query, [str(file)]).df()
 
 
 def _kind(values: pd.Series[float] | pd.Series[str]) -> Kind:
