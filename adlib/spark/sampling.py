@@ -8,8 +8,8 @@ one. The hash also orders the sample, so its last rows are a random part of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -18,6 +18,7 @@ from pyspark.sql import types as T
 
 from adlib.encoding.words import LONGEST_TEXT
 from adlib.errors import InputError
+from adlib.spark.hygiene import Exclusions, leave_out
 from adlib.spark.tables import column
 
 DRAW, ROW_HASH, COPY = "adlib draw", "row_hash", "adlib copy"
@@ -41,6 +42,7 @@ class SampleRequest:
     before: date | None
     """Rows of this date and later are not eligible."""
     has_dates: bool
+    exclusions: Exclusions = field(default_factory=Exclusions)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Sample:
     rows: int
     eligible_rows: int
     rows_per_day: float | None
+    left_out: Mapping[str, int]
+    """Why rows were not eligible, to how many."""
 
 
 def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
@@ -62,14 +66,15 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
     """
     if request.before is not None:
         features = features.where(F.col("dt") < F.lit(request.before))
+    features, left_out = leave_out(features, request.exclusions)
     texts = [
-        field.name
-        for field in features.schema.fields
-        if field.name in request.columns and isinstance(field.dataType, T.StringType)
+        found.name
+        for found in features.schema.fields
+        if found.name in request.columns and isinstance(found.dataType, T.StringType)
     ]
     eligible, days, characters = _count(features, texts, has_dates=request.has_dates)
     if eligible == 0:
-        raise _nothing(request.before)
+        raise _nothing(request.before, left_out)
     row_bytes = _BYTES_PER_NUMBER * len(request.columns) + characters / eligible
     cap = max(1, min(request.rows, int(request.megabytes * 1e6 / row_bytes)))
     cut = _cut(cap, eligible)
@@ -84,10 +89,18 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
         min(cap, eligible),
         eligible,
         eligible / days if days else None,
+        left_out,
     )
 
 
-def _nothing(before: date | None) -> InputError:
+def _nothing(before: date | None, left_out: Mapping[str, int]) -> InputError:
+    if any(left_out.values()):
+        why = ", ".join(f"{reason} {rows}" for reason, rows in left_out.items())
+        message = (
+            f"Training needs rows, found all of them left out ({why}). Widen source.path, or "
+            "change train.exclude_dates, train.feedback or train.exclude_flagged."
+        )
+        return InputError(message)
     if before is None:
         return InputError.nothing_to_read(
             "the feature table",
