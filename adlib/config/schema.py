@@ -172,14 +172,14 @@ class TrainConfig(_Section):
     until: date | None = Field(None, description="Train on what came before this date.")
     exclude_flagged: bool = Field(
         default=True,
-        description="With --date, leave out the rows published as anomalies of earlier dates. "
+        description="With --date, do not learn from rows published as anomalies of earlier dates. "
         "Without it nothing is left out by this: a rerun would learn from other rows.",
     )
     exclude_dates: tuple[DateRange, ...] = Field((), description="Dates not to learn from.")
     feedback: FeedbackConfig | None = Field(
         None,
-        description="Rows with the verdict anomaly are left out, rows with the verdict ordinary "
-        "are learned from even if they were flagged; of two verdicts on a row anomaly counts.",
+        description="Rows with the verdict anomaly are not learned from, rows with the verdict "
+        "ordinary are, even if they were flagged; of two verdicts on a row anomaly counts.",
     )
 
 

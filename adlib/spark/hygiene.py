@@ -1,6 +1,8 @@
 """What is not learned from: excluded dates, what people called an anomaly, what was flagged before.
 
-Each row is left out for one reason, the first of these that holds, so that the counts add up.
+Each row is left out for one reason, the first of these that holds, so that the counts add up. Rows
+of excluded dates are gone. Anomalies stay, marked, for the threshold is calibrated with them: it
+would otherwise flag the share asked for of what is left besides them, and more with each date.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ from adlib.spark.tables import Source, column, instant, trimmed
 DATES, FEEDBACK, FLAGGED = "excluded dates", "feedback", "flagged before"
 REASONS = (FLAGGED, FEEDBACK, DATES)
 VERDICT = "verdict"
+
+LEARNED = "adlib learned"
+"""The column that is false of anomalies."""
 
 _WHY, _RANK, _KEY = "adlib why", "adlib rank", "adlib key"
 _ANOMALY, _ORDINARY, _FLAGGED = 0, 1, 2
@@ -63,7 +68,7 @@ class Exclusions:
 
 
 def leave_out(features: DataFrame, exclusions: Exclusions) -> tuple[DataFrame, Mapping[str, int]]:
-    """Return the rows to learn from, and for each reason how many are left out.
+    """Return the rows that count, with `LEARNED`, and why how many are not learned from.
 
     Raises:
         InputError: if the feedback or a file of anomalies cannot be read, or is not as expected.
@@ -71,11 +76,12 @@ def leave_out(features: DataFrame, exclusions: Exclusions) -> tuple[DataFrame, M
     nothing = dict.fromkeys(REASONS, 0)
     known = _known(features, exclusions)
     if known is None and not exclusions.dates:
-        return features, nothing
+        return features.withColumn(LEARNED, F.lit(True)), nothing  # noqa: FBT003
     marked = _marked(features, known, exclusions)
     counted = marked.where(column(_WHY).isNotNull()).groupBy(_WHY).count().collect()
     counts = {row[_WHY]: row["count"] for row in counted}
-    return marked.where(column(_WHY).isNull()).drop(_WHY), nothing | counts
+    counting = marked.where(~column(_WHY).eqNullSafe(DATES))
+    return counting.withColumn(LEARNED, column(_WHY).isNull()).drop(_WHY), nothing | counts
 
 
 def _marked(features: DataFrame, known: DataFrame | None, exclusions: Exclusions) -> DataFrame:

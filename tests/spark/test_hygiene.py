@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import InputError
-from adlib.spark.hygiene import DATES, FEEDBACK, FLAGGED, Exclusions, leave_out
+from adlib.spark.hygiene import DATES, FEEDBACK, FLAGGED, LEARNED, Exclusions, leave_out
 from adlib.spark.sampling import DRAW, ROW_HASH, SampleRequest, plan_sample
-from adlib.spark.tables import Source
+from adlib.spark.tables import Source, column
 
 pytestmark = pytest.mark.spark
 ROWS = 40
@@ -71,18 +71,18 @@ def flagged(anomalies, **given):
 
 
 def left(features, excluded, name="id"):
-    kept, counts = leave_out(features, excluded)
-    assert kept.columns == features.columns
+    counting, counts = leave_out(features, excluded)
+    assert counting.columns == [*features.columns, LEARNED]
     there = {row[name] for row in features.select(name).collect()}
-    remaining = [row[name] for row in kept.select(name).collect()]
+    remaining = [row[name] for row in counting.where(column(LEARNED)).select(name).collect()]
     assert len(remaining) == len(set(remaining)) == features.count() - sum(counts.values())
+    assert counting.count() == features.count() - counts[DATES]
     return there - set(remaining), {why: rows for why, rows in counts.items() if rows}
 
 
 def test_nothing_is_left_out_where_nothing_says_so(features):
-    kept, counts = leave_out(features, exclusions())
-    assert kept is features
-    assert counts == {FLAGGED: 0, FEEDBACK: 0, DATES: 0}
+    assert left(features, exclusions()) == (set(), {})
+    assert leave_out(features, exclusions())[1] == {FLAGGED: 0, FEEDBACK: 0, DATES: 0}
 
 
 def test_the_first_run_finds_no_anomalies_and_leaves_nothing_out(features, tmp_path):
@@ -126,8 +126,8 @@ def test_without_a_key_every_copy_of_a_flagged_content_is_left_out(features, pub
     hashes = [row[0] for row in features.where("id < 2").select(ROW_HASH).collect()]
     anomalies = publish(1, pa.array(hashes), ROW_HASH)
     twice = features.union(features)
-    kept, counts = leave_out(twice, flagged(anomalies, key=(ROW_HASH,)))
-    assert kept.count() == 2 * ROWS - 4
+    counting, counts = leave_out(twice, flagged(anomalies, key=(ROW_HASH,)))
+    assert counting.where(column(LEARNED)).count() == 2 * ROWS - 4
     assert counts[FLAGGED] == 4
 
 
@@ -229,15 +229,20 @@ def request(excluded, **changes):
 
 def drawn(sample):
     rows = sample.table.orderBy(DRAW, ROW_HASH).limit(sample.rows).collect()
-    return [row["amount"] / 1.5 for row in rows]
+    return [(row["amount"] / 1.5, row[LEARNED]) for row in rows]
 
 
-def test_the_sample_is_of_what_is_left_and_the_same_whatever_the_partitions(features, publish):
+def test_anomalies_in_a_sample_only_calibrate_and_it_is_the_same_whatever_the_partitions(
+    features, publish
+):
     anomalies = publish(1, pa.array([*range(0, 20, 4), 3]))
     sample = plan_sample(features, request(flagged(anomalies)))
     assert sample.left_out == {FLAGGED: 5, FEEDBACK: 0, DATES: 0}
     assert sample.eligible_rows == 30 - 5
-    assert not {0, 3, 4, 8, 12, 16} & set(drawn(sample))
+    assert sample.rows_per_day == 10
+    known = {number for number, learned in drawn(sample) if not learned}
+    assert known <= {0, 4, 8, 12, 16}
+    assert not {0, 4, 8, 12, 16} & {number for number, learned in drawn(sample) if learned}
     again = plan_sample(features.orderBy(F.rand(1)).repartition(5), request(flagged(anomalies)))
     assert drawn(again) == drawn(sample)
 
