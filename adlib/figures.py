@@ -32,6 +32,7 @@ def figures_of_model(document: Mapping[str, Any], *, promoted: bool) -> dict[str
         "model": document["id"],
         "promoted": promoted,
         "training_rows": document["provenance"]["rows"],
+        "left_out_of_training": document["provenance"]["left_out"],
         "threshold": document["threshold"]["cut"],
     }
 

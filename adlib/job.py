@@ -16,7 +16,7 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import ModelParts, construct, take_apart
 from adlib.config import Config, config_digest
-from adlib.errors import InputError
+from adlib.errors import ConfigError, InputError
 from adlib.model import Model
 from adlib.spark.engines import Engine
 from adlib.spark.ledger import Ledger, read_ledger
@@ -55,6 +55,23 @@ class Job:
     def run_date(self) -> date:
         """The date of what has none: the one asked for, else today where dates begin."""
         return self.day or datetime.now(ZoneInfo(self.config.source.timezone)).date()
+
+
+def trained_before(job: Job) -> date | None:
+    """Return the date that training ends before; None: it takes the whole table.
+
+    Raises:
+        ConfigError: if it would reach into the date that is asked for.
+    """
+    until = job.config.train.until
+    if job.day is not None and until is not None and until > job.day:
+        message = (
+            f"With --date {job.day} train.until is that date or an earlier one, found {until}: "
+            "training never sees the rows that it is to judge. Leave train.until out or set it to "
+            f"{job.day}."
+        )
+        raise ConfigError(message)
+    return (until or job.day) if job.dated else None
 
 
 def load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:

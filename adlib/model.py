@@ -177,6 +177,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     columns: Columns,
     features: Sequence[Feature],
     *,
+    learns_from: Flags | None = None,
     name: str,
     encoding: EncodingSettings,
     detector: DetectorSettings,
@@ -189,7 +190,8 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
 ) -> Model:
     """Fit on the first four fifths of the sample, calibrate on the last.
 
-    The sample comes ordered by a hash, so that its last rows are a random part of it.
+    The sample comes ordered by a hash, so that its last rows are a random part of it. Rows that are
+    not to be learned from, anomalies of old, only calibrate.
 
     Raises:
         InputError: if there are too few rows.
@@ -203,7 +205,9 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
         )
         raise InputError(message)
     held_out = max(1, round(rows * CALIBRATION_FRACTION))
-    fit_part = take_rows(columns, slice(0, rows - held_out))
+    learnable = np.ones(rows, dtype=np.bool_) if learns_from is None else learns_from
+    fit_rows = _fit_rows(learnable[: rows - held_out])
+    fit_part = take_rows(columns, fit_rows)
     calibration = take_rows(columns, slice(rows - held_out, rows))
     encoder = Encoder.fit(fit_part, features, encoding)
     learned = encoder.transform(fit_part, np.float32)
@@ -220,10 +224,22 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
         reasons=reasons,
         provenance={
             **provenance,
-            "rows": {"fit": rows - held_out, "calibration": held_out},
+            "rows": {"fit": len(fit_rows), "calibration": held_out},
             "fit": dict(fitted.metrics),
         },
     )
+
+
+def _fit_rows(learnable: Flags) -> Ints:
+    """Return which rows are learned from."""
+    chosen = np.flatnonzero(learnable)
+    if not len(chosen):
+        message = (
+            f"Training needs a row to learn from, got {len(learnable)} that are all known "
+            "anomalies. Raise sample.rows or widen source.path."
+        )
+        raise InputError(message)
+    return chosen
 
 
 def _screen_margin(screened: Floats, exact: Floats, cut: float) -> float:

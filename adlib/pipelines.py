@@ -28,6 +28,7 @@ from adlib.job import (
     refuse_absent_columns,
     refuse_other_preparation,
     run_id_of,
+    trained_before,
 )
 from adlib.publication import publish_scored
 from adlib.publishing import date_directory, refuse_overlap
@@ -45,6 +46,7 @@ from adlib.spark.training import train_on_driver, train_on_executor
 from adlib.summary import NOTHING_TO_DO
 from adlib.wiring import (
     candidates_of,
+    exclusions_of,
     paths_of,
     preparation_of,
     registry_of,
@@ -62,6 +64,7 @@ def run(job: Job, *, promote: bool) -> None:
 
     The first run of a date has nothing earlier to train on, so it prepares the whole table first.
     """
+    trained_before(job)
     if job.dated and job.day is not None and not _has_earlier_date(job.work, job.day):
         _LOG.info("No date before %s is prepared yet: preparing the whole table.", job.day)
         preprocess(replace(job, day=None))
@@ -87,12 +90,13 @@ def preprocess(job: Job) -> Ledger:
 
 def train(job: Job, *, promote: bool) -> str:
     """Learn from a sample of the feature table; return the id of the model."""
-    before = min(filter(None, (job.day, job.config.train.until)), default=None)
+    before = trained_before(job)
     with job.summary.stage("train"):
         features = read_features(job.spark, job.work)
         refuse_other_preparation(job, read_ledger(job.work, None))
         candidates = candidates_of(job.config, features.schema)
-        request = sample_request_of(job.config, candidates, before if job.dated else None)
+        exclusions = exclusions_of(job.config, (before or job.day) if job.day else None)
+        request = sample_request_of(job.config, candidates, before, exclusions)
         sample = plan_sample(features, request)
         training = training_of(job.config, candidates, sample)
         _LOG.info("Training on %d of %d rows.", sample.rows, sample.eligible_rows)

@@ -12,6 +12,7 @@ from adlib.config import Config, config_digest
 from adlib.detectors import DetectorSettings, settings_from_plain
 from adlib.encoding import Candidate, EncodingSettings, Feature, Kind
 from adlib.registry import Registry
+from adlib.spark.hygiene import Exclusions
 from adlib.spark.planning import OURS, Preparation
 from adlib.spark.sampling import Sample, SampleRequest
 from adlib.spark.tables import Source
@@ -156,8 +157,24 @@ def length_text(length: timedelta) -> str:
     return f"{length // timedelta(minutes=1)} minutes"
 
 
+def exclusions_of(config: Config, flagged_before: date | None) -> Exclusions:
+    """Return what is not learned from; of what was flagged, that of dates before one."""
+    train, feedback = config.train, config.train.feedback
+    return Exclusions(
+        key=config.source.key or ("row_hash",),
+        timezone=config.source.timezone,
+        anomalies=config.output.path.resolve() / "anomalies",
+        flagged_before=flagged_before if train.exclude_flagged else None,
+        dates=tuple((dates.first, dates.last) for dates in train.exclude_dates),
+        feedback=None if feedback is None else Source(feedback.path, feedback.format),
+    )
+
+
 def sample_request_of(
-    config: Config, candidates: tuple[Candidate, ...], before: date | None
+    config: Config,
+    candidates: tuple[Candidate, ...],
+    before: date | None,
+    exclusions: Exclusions,
 ) -> SampleRequest:
     """Return how much of which rows to learn from."""
     return SampleRequest(
@@ -168,6 +185,7 @@ def sample_request_of(
         seed=config.seed,
         before=before,
         has_dates=config.source.event_time is not None,
+        exclusions=exclusions,
     )
 
 
@@ -186,6 +204,7 @@ def training_of(config: Config, candidates: tuple[Candidate, ...], sample: Sampl
         provenance={
             "config_digest": config_digest(config),
             "eligible_rows": sample.eligible_rows,
+            "left_out": dict(sample.left_out),
         },
     )
 

@@ -188,7 +188,7 @@ def _known_keys(detail: ErrorDetails) -> list[str]:
         if inner is None:
             return []
         section = inner
-    return list(section.model_fields)
+    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _section_of(section: type[BaseModel], key: str) -> type[BaseModel] | None:

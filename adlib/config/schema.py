@@ -144,11 +144,43 @@ class SampleConfig(_Section):
     megabytes: int = Field(512, ge=1, le=8192, description="Cap on the sample's size in memory.")
 
 
+class DateRange(_Section):
+    """Dates from one to another, both of them included."""
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first > self.last:
+            message = f"from {self.first} is later than to {self.last}; exchange them"
+            raise ValueError(message)
+        return self
+
+
+class FeedbackConfig(_Section):
+    """A table of what people found: the key, and a verdict of `anomaly` or `ordinary`."""
+
+    path: str = Field(min_length=1, description="A file, a directory or a glob.")
+    format: Literal["parquet", "csv"] = "parquet"
+
+
 class TrainConfig(_Section):
     """Where and on what training runs."""
 
     on: Literal["driver", "executor"] = "driver"
     until: date | None = Field(None, description="Train on what came before this date.")
+    exclude_flagged: bool = Field(
+        default=True,
+        description="With --date, do not learn from rows published as anomalies of earlier dates. "
+        "Without it nothing is left out by this: a rerun would learn from other rows.",
+    )
+    exclude_dates: tuple[DateRange, ...] = Field((), description="Dates not to learn from.")
+    feedback: FeedbackConfig | None = Field(
+        None,
+        description="Rows with the verdict anomaly are not learned from, rows with the verdict "
+        "ordinary are, even if they were flagged; of two verdicts on a row anomaly counts.",
+    )
 
 
 class EncodingConfig(_Section):
@@ -376,6 +408,7 @@ class Config(_Section):
             asked = {
                 ("windows",): self.windows,
                 ("train", "until"): self.train.until,
+                ("train", "exclude_dates"): self.train.exclude_dates,
                 ("threshold", "rows_a_day"): self.threshold.rows_a_day,
             }
             for place, value in asked.items():
@@ -424,7 +457,13 @@ class Config(_Section):
 def config_digest(config: Config) -> str:
     """Return a digest of what decides the results: everything but where things are."""
     plain = config.model_dump(
-        mode="json", exclude={"output": {"path"}, "work": True, "models": True}
+        mode="json",
+        exclude={
+            "output": {"path"},
+            "work": True,
+            "models": True,
+            "train": {"feedback": {"path"}},
+        },
     )
     del plain["source"]["path"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))

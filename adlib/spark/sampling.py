@@ -8,8 +8,8 @@ one. The hash also orders the sample, so its last rows are a random part of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -18,6 +18,7 @@ from pyspark.sql import types as T
 
 from adlib.encoding.words import LONGEST_TEXT
 from adlib.errors import InputError
+from adlib.spark.hygiene import FEEDBACK, FLAGGED, LEARNED, Exclusions, leave_out
 from adlib.spark.tables import column
 
 DRAW, ROW_HASH, COPY = "adlib draw", "row_hash", "adlib copy"
@@ -41,6 +42,7 @@ class SampleRequest:
     before: date | None
     """Rows of this date and later are not eligible."""
     has_dates: bool
+    exclusions: Exclusions = field(default_factory=Exclusions)
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ class Sample:
     """A sample that is planned but not yet collected."""
 
     table: DataFrame
-    """The columns, and `DRAW` and `ROW_HASH` to order by; a few rows more than `rows`."""
+    """The columns, `DRAW` and `ROW_HASH` to order by, `LEARNED`; a few rows more than `rows`."""
     rows: int
     eligible_rows: int
     rows_per_day: float | None
+    left_out: Mapping[str, int]
+    """Why rows were not eligible, to how many; anomalies among them calibrate all the same."""
 
 
 def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
@@ -62,17 +66,19 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
     """
     if request.before is not None:
         features = features.where(F.col("dt") < F.lit(request.before))
+    features, left_out = leave_out(features, request.exclusions)
     texts = [
-        field.name
-        for field in features.schema.fields
-        if field.name in request.columns and isinstance(field.dataType, T.StringType)
+        found.name
+        for found in features.schema.fields
+        if found.name in request.columns and isinstance(found.dataType, T.StringType)
     ]
-    eligible, days, characters = _count(features, texts, has_dates=request.has_dates)
+    rows, days, characters = _count(features, texts, has_dates=request.has_dates)
+    eligible = rows - left_out[FLAGGED] - left_out[FEEDBACK]
     if eligible == 0:
-        raise _nothing(request.before)
-    row_bytes = _BYTES_PER_NUMBER * len(request.columns) + characters / eligible
+        raise _nothing(request.before, left_out)
+    row_bytes = _BYTES_PER_NUMBER * len(request.columns) + characters / rows
     cap = max(1, min(request.rows, int(request.megabytes * 1e6 / row_bytes)))
-    cut = _cut(cap, eligible)
+    cut = _cut(cap, rows)
     drawn = (
         _draw_by_key(features, request, cut)
         if request.key
@@ -80,14 +86,22 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
     )
     chosen = [column(name) if name not in texts else _clipped(name) for name in request.columns]
     return Sample(
-        drawn.select(*chosen, DRAW, ROW_HASH),
-        min(cap, eligible),
+        drawn.select(*chosen, DRAW, ROW_HASH, LEARNED),
+        min(cap, rows),
         eligible,
-        eligible / days if days else None,
+        rows / days if days else None,
+        left_out,
     )
 
 
-def _nothing(before: date | None) -> InputError:
+def _nothing(before: date | None, left_out: Mapping[str, int]) -> InputError:
+    if any(left_out.values()):
+        why = ", ".join(f"{reason} {rows}" for reason, rows in left_out.items())
+        message = (
+            f"Training needs rows, found all of them left out ({why}). Widen source.path, or "
+            "change train.exclude_dates, train.feedback or train.exclude_flagged."
+        )
+        return InputError(message)
     if before is None:
         return InputError.nothing_to_read(
             "the feature table",
@@ -100,7 +114,7 @@ def _nothing(before: date | None) -> InputError:
 
 
 def _count(features: DataFrame, texts: Sequence[str], *, has_dates: bool) -> tuple[int, int, int]:
-    """Return the eligible rows, their dates and the characters of their strings."""
+    """Return the rows, their dates and the characters of their strings."""
     lengths = [
         F.sum(F.least(F.length(column(name)), F.lit(LONGEST_TEXT))).alias(f"length {place}")
         for place, name in enumerate(texts)

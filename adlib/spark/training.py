@@ -23,6 +23,7 @@ from adlib.encoding import Candidate, EncodingSettings, choose_features
 from adlib.errors import AdlibError, InputError, ModelError
 from adlib.model import fit_model
 from adlib.spark.columns import columns_from_arrow
+from adlib.spark.hygiene import LEARNED
 from adlib.spark.sampling import DRAW, ROW_HASH, Sample
 from adlib.thresholds import ThresholdSettings
 
@@ -117,6 +118,7 @@ def fit_sample(table: pa.Table, training: Training, progress: Progress | None) -
     model = fit_model(
         used,
         choice.features,
+        learns_from=table.column(LEARNED).to_numpy(),
         name=training.name,
         encoding=training.encoding,
         detector=training.detector,

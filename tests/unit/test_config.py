@@ -51,6 +51,24 @@ class TestDefaults:
         with pytest.raises(ValueError, match="frozen"):
             load(LEAST).seed = 8
 
+    def test_what_was_flagged_is_not_learned_from_unless_told_otherwise(self, load):
+        train = load(LEAST).train
+        assert train.exclude_flagged
+        assert train.exclude_dates == ()
+        assert train.feedback is None
+
+    def test_excluded_dates_and_feedback_are_as_written(self, load):
+        train = load(
+            LEAST.replace("payments}", "payments, event_time: at}")
+            + "train:\n"
+            + "  exclude_dates: [{from: 2026-03-01, to: 2026-03-01}]\n"
+            + "  feedback: {path: verdicts.csv, format: csv}\n"
+        ).train
+        (dates,) = train.exclude_dates
+        assert (dates.first, dates.last) == (date(2026, 3, 1), date(2026, 3, 1))
+        assert train.feedback is not None
+        assert (train.feedback.path, train.feedback.format) == ("verdicts.csv", "csv")
+
     @pytest.mark.parametrize("kind", DETECTORS)
     def test_the_keys_of_a_detector_are_hyper_parameters_that_it_has(self, load, kind):
         fields = {field.name for field in dataclasses.fields(DETECTORS[kind])}
@@ -134,6 +152,22 @@ class TestProblems:
             ("threshold: {rows_a_day: .inf}", "finite number; found .inf"),
             ("threshold: {fraction: 1.0}", "less than 1; found 1.0"),
             ("train: {until: yesterday}", "train.until: input should be a valid date"),
+            (
+                "train: {exclude_dates: [{from: 2026-03-05, to: 2026-03-01}]}",
+                "train.exclude_dates.0: from 2026-03-05 is later than to 2026-03-01; exchange them",
+            ),
+            (
+                "train: {exclude_dates: [{from: soon, to: 2026-03-01}]}",
+                "train.exclude_dates.0.from: input should be a valid date",
+            ),
+            (
+                "train: {exclude_dates: [{from: 2026-03-01, to: 2026-03-01, form: 1}]}",
+                "unknown key 'train.exclude_dates.0.form'; did you mean 'from'?",
+            ),
+            (
+                "train: {feedback: {path: a.json, format: json}}",
+                "train.feedback.format: input should be 'parquet' or 'csv'; found json",
+            ),
             ("evaluate: {by: 3}", "evaluate.by: input should be a valid string; found 3"),
         ],
     )
@@ -181,7 +215,7 @@ features:
   categorical: ["{odd}", id]
 windows:
   - {by: fraud, over: 1d, take: count}
-train: {until: 2020-01-01}
+train: {until: 2020-01-01, exclude_dates: [{from: 2020-01-01, to: 2020-01-02}]}
 output: {path: out}
 wrk: {path: work}
 """
@@ -207,6 +241,7 @@ wrk: {path: work}
             "line 12: windows.0: 'fraud' is the label; training never reads it",
             "line 11: windows: needs source.event_time, the column that says when",
             "line 13: train.until: needs source.event_time, the column that says when",
+            "line 13: train.exclude_dates: needs source.event_time, the column that says when",
         ]
         assert refusal(text.replace("many", "7")) == refusal(text)[1:]
 
@@ -296,7 +331,15 @@ class TestDigest:
         moved = LEAST.replace("data/payments", "elsewhere").replace("out}", "other}")
         assert config_digest(load(LEAST)) == config_digest(load(moved + "models: {path: m}\n"))
 
-    @pytest.mark.parametrize("setting", ["seed=8", "threshold.fraction=0.1", "source.label=x"])
+    def test_where_the_feedback_is_does_not_change_it_but_that_there_is_one_does(self, load):
+        here, there = (f"train.feedback.path={place}" for place in ("here", "there"))
+        assert config_digest(load(LEAST, here)) == config_digest(load(LEAST, there))
+        assert config_digest(load(LEAST, here)) != config_digest(load(LEAST))
+
+    @pytest.mark.parametrize(
+        "setting",
+        ["seed=8", "threshold.fraction=0.1", "source.label=x", "train.exclude_flagged=false"],
+    )
     def test_what_decides_the_results_does(self, load, setting):
         assert config_digest(load(LEAST)) != config_digest(load(LEAST, setting))
 

@@ -176,6 +176,21 @@ class TestFitting:
         assert small.provenance["rows"] == {"fit": 160, "calibration": 40}
         assert small.threshold.cut == 0.5
 
+    def test_known_anomalies_calibrate_and_what_they_hold_is_not_learned(self, model, columns):
+        few, learnable = take_rows(columns, slice(0, 200)), np.ones(200, dtype=np.bool_)
+        learnable[::10] = False
+        marked = self.fit(model, few, learns_from=learnable)
+        assert marked.provenance["rows"] == {"fit": 144, "calibration": 40}
+        assert len(marked.threshold.calibration) == 40
+        others = np.where(learnable | (np.arange(200) >= 160), np.arange(200), 7)
+        same = self.fit(model, take_rows(few, others), learns_from=learnable)
+        assert pack(same) == pack(marked)
+
+    def test_a_sample_of_known_anomalies_alone_is_refused(self, model, columns):
+        few, learnable = take_rows(columns, slice(0, 200)), np.zeros(200, dtype=np.bool_)
+        with pytest.raises(InputError, match="got 160 that are all known anomalies"):
+            self.fit(model, few, learns_from=learnable)
+
     def test_the_same_seed_gives_the_same_model_and_another_seed_another(self, model, columns):
         few = take_rows(columns, slice(0, 200))
         one, same, other = (pack(self.fit(model, few, seed=seed)) for seed in (1, 1, 2))
