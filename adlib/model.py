@@ -199,9 +199,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
             f"with, got {rows}. Raise sample.rows or widen source.path."
         )
         raise InputError(message)
-    held_out = max(1, round(rows * CALIBRATION_FRACTION))
-    fit_part = take_rows(columns, slice(0, rows - held_out))
-    calibration = take_rows(columns, slice(rows - held_out, rows))
+    fit_part, calibration = split(columns)
     encoder = Encoder.fit(fit_part, features, encoding)
     learned = encoder.transform(fit_part, np.float32)
     fitted = detector.fit(learned, seed=seed, progress=progress)
@@ -217,10 +215,17 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
         reasons=reasons,
         provenance={
             **provenance,
-            "rows": {"fit": rows - held_out, "calibration": held_out},
+            "rows": {"fit": row_count(fit_part), "calibration": len(exact)},
             "fit": dict(fitted.metrics),
         },
     )
+
+
+def split(columns: Columns) -> tuple[Columns, Columns]:
+    """Return the rows of a sample that are learned from, and the last fifth, which is held out."""
+    rows = row_count(columns)
+    learned = rows - max(1, round(rows * CALIBRATION_FRACTION))
+    return take_rows(columns, slice(0, learned)), take_rows(columns, slice(learned, rows))
 
 
 def _screen_margin(screened: Floats, exact: Floats, cut: float) -> float:

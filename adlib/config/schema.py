@@ -149,6 +149,9 @@ class TrainConfig(_Section):
 
     on: Literal["driver", "executor"] = "driver"
     until: date | None = Field(None, description="Train on what came before this date.")
+    accept_weak: bool = Field(
+        default=False, description="Keep a model that fails its self-test all the same."
+    )
 
 
 class EncodingConfig(_Section):
