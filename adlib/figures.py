@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from adlib.baselines import BASELINES
 from adlib.spark.ledger import Ledger
 from adlib.spark.records import DateCounts
 from adlib.thresholds import Threshold
@@ -27,14 +28,23 @@ def figures_of_ledger(ledger: Ledger) -> dict[str, Any]:
 
 
 def figures_of_model(document: Mapping[str, Any], *, promoted: bool) -> dict[str, Any]:
-    """Return what was trained, on how many rows."""
+    """Return what was trained, on how many rows, what its self-test and the gate said."""
+    test = document["provenance"].get("self_test")
+    names = ("found", *BASELINES, "by_kind")
     return {
         "model": document["id"],
         "promoted": promoted,
+        "gate": gate_of(document).get("why"),
         "training_rows": document["provenance"]["rows"],
         "left_out_of_training": document["provenance"]["left_out"],
         "threshold": document["threshold"]["cut"],
+        "self_test": None if test is None else {name: test[name] for name in names},
     }
+
+
+def gate_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the gate of promotion said of a model; empty where it was not asked."""
+    return document["provenance"].get("compared") or {}
 
 
 def figures_of_scores(counts: Mapping[date, DateCounts], threshold: Threshold) -> dict[str, Any]:

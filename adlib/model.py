@@ -204,11 +204,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
             f"with, got {rows}. Raise sample.rows or widen source.path."
         )
         raise InputError(message)
-    held_out = max(1, round(rows * CALIBRATION_FRACTION))
-    learnable = np.ones(rows, dtype=np.bool_) if learns_from is None else learns_from
-    fit_rows = _fit_rows(learnable[: rows - held_out])
-    fit_part = take_rows(columns, fit_rows)
-    calibration = take_rows(columns, slice(rows - held_out, rows))
+    fit_part, calibration = split(columns, learns_from)
     encoder = Encoder.fit(fit_part, features, encoding)
     learned = encoder.transform(fit_part, np.float32)
     fitted = detector.fit(learned, seed=seed, progress=progress)
@@ -224,22 +220,31 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
         reasons=reasons,
         provenance={
             **provenance,
-            "rows": {"fit": len(fit_rows), "calibration": held_out},
+            "rows": {"fit": row_count(fit_part), "calibration": len(exact)},
             "fit": dict(fitted.metrics),
         },
     )
 
 
-def _fit_rows(learnable: Flags) -> Ints:
-    """Return which rows are learned from."""
-    chosen = np.flatnonzero(learnable)
+def split(columns: Columns, learns_from: Flags | None = None) -> tuple[Columns, Columns]:
+    """Return the rows of a sample that are learned from, and the last fifth, which is held out.
+
+    `learns_from` says which rows may be learned from, all of them where it is left out.
+
+    Raises:
+        InputError: if no row may be learned from.
+    """
+    rows = row_count(columns)
+    learned = rows - max(1, round(rows * CALIBRATION_FRACTION))
+    learnable = np.ones(rows, dtype=np.bool_) if learns_from is None else learns_from
+    chosen = np.flatnonzero(learnable[:learned])
     if not len(chosen):
         message = (
-            f"Training needs a row to learn from, got {len(learnable)} that are all known "
-            "anomalies. Raise sample.rows or widen source.path."
+            f"Training needs a row to learn from, got {learned} that are all known anomalies. "
+            "Raise sample.rows or widen source.path."
         )
         raise InputError(message)
-    return chosen
+    return take_rows(columns, chosen), take_rows(columns, slice(learned, rows))
 
 
 def _screen_margin(screened: Floats, exact: Floats, cut: float) -> float:

@@ -16,7 +16,7 @@ from adlib.artifacts import StoredModel, document_of
 from adlib.config import config_digest
 from adlib.errors import AdlibError
 from adlib.evaluation import evaluate_rows
-from adlib.figures import figures_of_ledger, figures_of_model, figures_of_scores
+from adlib.figures import figures_of_ledger, figures_of_model, figures_of_scores, gate_of
 from adlib.job import (
     Job,
     carried_columns,
@@ -89,7 +89,12 @@ def preprocess(job: Job) -> Ledger:
 
 
 def train(job: Job, *, promote: bool) -> str:
-    """Learn from a sample of the feature table; return the id of the model."""
+    """Learn from a sample of the feature table; return the id of the model to score with.
+
+    That is the new one, unless the gate keeps the promoted one in its place.
+    """
+    registry = registry_of(job.config)
+    incumbent = registry.incumbent() if promote else None
     before = trained_before(job)
     with job.summary.stage("train"):
         features = read_features(job.spark, job.work)
@@ -98,18 +103,18 @@ def train(job: Job, *, promote: bool) -> str:
         exclusions = exclusions_of(job.config, (before or job.day) if job.day else None)
         request = sample_request_of(job.config, candidates, before, exclusions)
         sample = plan_sample(features, request)
-        training = training_of(job.config, candidates, sample)
+        training = training_of(job.config, candidates, sample, incumbent)
         _LOG.info("Training on %d of %d rows.", sample.rows, sample.eligible_rows)
         if job.config.train.on == "executor":
             stored = train_on_executor(sample, training)
         else:
             stored = train_on_driver(sample, training, _log_step)
-    registry = registry_of(job.config)
     registry.add(stored)
-    if promote:
+    passed = gate_of(document_of(stored)).get("passed", True)
+    if promote and passed:
         registry.promote(stored.model_id)
-    _tell_of_model(job, stored, promoted=promote)
-    return stored.model_id
+    _tell_of_model(job, stored, promoted=promote and passed)
+    return stored.model_id if passed or incumbent is None else incumbent.model_id
 
 
 def score(job: Job, model_id: str | None) -> None:
@@ -208,6 +213,9 @@ def _tell_of_model(job: Job, stored: StoredModel, *, promoted: bool) -> None:
     for name, note in document["provenance"]["columns"].items():
         _LOG.info("Column %r: %s", name, note)
     job.summary.add(**figures_of_model(document, promoted=promoted))
+    gate = gate_of(document)
+    if not gate.get("passed", True):
+        _LOG.warning("Model %s is stored and not promoted: %s.", document["id"], gate["why"])
     if job.day is None and job.config.train.until is None:
         job.summary.add(trained_on="a sample of the whole table that is scored")
 

@@ -21,12 +21,14 @@ def print_summary(summary: Summary) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row(Text(f"adlib {summary.command}", style="bold"), Text(_status(summary)))
     for name, value in summary.figures.items():
-        if name != "metrics" and value not in (None, {}):
+        if name not in {"metrics", "self_test"} and value not in (None, {}):
             table.add_row(Text(name.replace("_", " ")), Text(words(value)))
     seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary.seconds.items())
     if seconds:
         table.add_row(Text("seconds"), Text(seconds))
     console.print(table)
+    if summary.figures.get("self_test"):
+        _print_self_test(console, summary.figures["self_test"])
     if "metrics" in summary.figures:
         _print_metrics(console, summary.figures["metrics"])
 
@@ -47,6 +49,14 @@ def words(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {words(part)}" for key, part in value.items())
     return str(value)
+
+
+def _print_self_test(console: Console, test: Mapping[str, Any]) -> None:
+    """Print the shares of planted anomalies that the model and the baselines found."""
+    detectors = tuple(name for name in test if name != "by_kind")
+    kinds = {kind.replace("_", " "): found or {} for kind, found in test["by_kind"].items()}
+    title = "self-test, shares of planted anomalies found"
+    _print_parts(console, title, {**kinds, "mean": test}, detectors)
 
 
 def _print_metrics(console: Console, metrics: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ A model never changes; promotion replaces the pointer file in one rename.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from uuid import uuid4
 from adlib.artifacts import StoredModel, read_model, unpack, write_model
 from adlib.errors import ModelError
 
+_LOG = logging.getLogger(__name__)
 _POINTER = "promoted.json"
 _ADVICE = "List the models with `adlib models list`, or train one with `adlib train`."
 
@@ -92,6 +94,14 @@ class Registry:
                 "`adlib models promote ID`."
             )
             raise ModelError(message) from error
+
+    def incumbent(self) -> StoredModel | None:
+        """Return the promoted model, or None where there is none to compare with: it says why."""
+        try:
+            return None if self.promoted() is None else self.load()
+        except ModelError as error:
+            _LOG.warning("A new model is not compared with the promoted one: %s", error)
+            return None
 
     def promote(self, model_id: str) -> None:
         """Point at a model, after checking it.

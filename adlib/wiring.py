@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import types as T
 
+from adlib.artifacts import StoredModel
 from adlib.config import Config, config_digest
 from adlib.detectors import DetectorSettings, settings_from_plain
 from adlib.encoding import Candidate, EncodingSettings, Feature, Kind
@@ -189,8 +190,13 @@ def sample_request_of(
     )
 
 
-def training_of(config: Config, candidates: tuple[Candidate, ...], sample: Sample) -> Training:
-    """Return all that decides a model but the rows."""
+def training_of(
+    config: Config,
+    candidates: tuple[Candidate, ...],
+    sample: Sample,
+    promoted: StoredModel | None,
+) -> Training:
+    """Return all that decides a model but the rows, and the model that it is held against."""
     return Training(
         name=config.name,
         candidates=candidates,
@@ -201,6 +207,8 @@ def training_of(config: Config, candidates: tuple[Candidate, ...], sample: Sampl
         seed=config.seed,
         rows=sample.rows,
         rows_per_day=sample.rows_per_day,
+        accept_weak=config.train.accept_weak,
+        promoted=promoted,
         provenance={
             "config_digest": config_digest(config),
             "eligible_rows": sample.eligible_rows,

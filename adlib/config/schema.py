@@ -181,6 +181,9 @@ class TrainConfig(_Section):
         description="Rows with the verdict anomaly are not learned from, rows with the verdict "
         "ordinary are, even if they were flagged; of two verdicts on a row anomaly counts.",
     )
+    accept_weak: bool = Field(
+        default=False, description="Keep a model that fails its self-test all the same."
+    )
 
 
 class EncodingConfig(_Section):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from adlib.artifacts import StoredModel, pack
 from adlib.detectors import DetectorSettings, Progress
 from adlib.encoding import Candidate, EncodingSettings, choose_features
 from adlib.errors import AdlibError, InputError, ModelError
-from adlib.model import fit_model
+from adlib.gate import compare
+from adlib.model import Model, fit_model
+from adlib.selftest import SelfTest, refuse_weak, self_test
 from adlib.spark.columns import columns_from_arrow
 from adlib.spark.hygiene import LEARNED
 from adlib.spark.sampling import DRAW, ROW_HASH, Sample
@@ -54,6 +56,10 @@ class Training:
     rows: int
     """The sample is cut to so many rows."""
     rows_per_day: float | None
+    accept_weak: bool
+    """Whether a model that fails its self-test is kept all the same."""
+    promoted: StoredModel | None
+    """The model that the new one is held against, if any."""
     provenance: Mapping[str, Any]
 
 
@@ -62,7 +68,7 @@ def train_on_driver(sample: Sample, training: Training, progress: Progress | Non
 
     Raises:
         InputError: if the sample cannot be learned from.
-        ModelError: if the model is degenerate.
+        ModelError: if the model is degenerate or weak.
     """
     return fit_sample(sample.table.toArrow(), training, progress)
 
@@ -72,7 +78,7 @@ def train_on_executor(sample: Sample, training: Training) -> StoredModel:
 
     Raises:
         InputError: if the sample cannot be learned from.
-        ModelError: if the model is degenerate.
+        ModelError: if the model is degenerate or weak.
     """
 
     def fit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -103,11 +109,11 @@ def answer_of(batches: Sequence[pa.RecordBatch], training: Training) -> pa.Recor
 
 
 def fit_sample(table: pa.Table, training: Training, progress: Progress | None) -> StoredModel:
-    """Fit a model on a collected sample, whatever order it comes in.
+    """Fit a model on a collected sample, whatever order it comes in, and test it.
 
     Raises:
         InputError: if the sample cannot be learned from.
-        ModelError: if the model is degenerate.
+        ModelError: if the model is degenerate or weak.
     """
     order = pc.sort_indices(table, [(DRAW, "ascending"), (ROW_HASH, "ascending")])
     table = table.take(order[: training.rows])
@@ -115,10 +121,11 @@ def fit_sample(table: pa.Table, training: Training, progress: Progress | None) -
     columns = columns_from_arrow(table, features, {})
     choice = choose_features(columns, training.candidates)
     used = {feature.name: columns[feature.name] for feature in choice.features}
+    learns_from = table.column(LEARNED).to_numpy()
     model = fit_model(
         used,
         choice.features,
-        learns_from=table.column(LEARNED).to_numpy(),
+        learns_from=learns_from,
         name=training.name,
         encoding=training.encoding,
         detector=training.detector,
@@ -135,7 +142,18 @@ def fit_sample(table: pa.Table, training: Training, progress: Progress | None) -
         },
         progress=progress,
     )
-    return pack(model)
+    test = self_test(model, columns, training.seed, learns_from)
+    return _examined(model, test, training)
+
+
+def _examined(model: Model, test: SelfTest | None, training: Training) -> StoredModel:
+    """Pack a model with its self-test, and with what the gate says of it, in its provenance."""
+    if test is not None and not training.accept_weak:
+        refuse_weak(test)
+    told: dict[str, Any] = {"self_test": None if test is None else test.to_json()}
+    if training.promoted is not None:
+        told["compared"] = compare(pack(model).model_id, model, test, training.promoted)
+    return pack(replace(model, provenance={**model.provenance, **told}))
 
 
 def _too_few(rows: int) -> InputError:
