@@ -144,37 +144,34 @@ class Blend(Detector):
         return column_sum(self._votes(self._distances(features, buffers), buffers))
 
     def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
-        buffers = Buffers()
-        judged = self.network.judge(features)
+        judged, buffers = self.network.judge(features), Buffers()
         votes = self._votes(self._distances(features, buffers), buffers)
         losses = np.zeros((len(self.layout.blocks), len(features)), dtype=np.float64)
-        for vote, parts in zip(votes, self._parts(features, judged, buffers), strict=True):
+        for vote, parts in zip(votes, self._parts(features, judged), strict=True):
             losses += vote * _shares(parts)
         return Judgement(column_sum(votes), np.ascontiguousarray(losses.T), judged.expected)
 
     def _distances(self, features: FeatureMatrix, buffers: Buffers) -> Floats:
-        """Return how far off each view sees each row: shape (views, rows), float64."""
+        """Return how far off each view sees each row: shape (views, rows)."""
         views = (
             self.network.score(features, buffers),
             self.linear.distance(features),
             self.local.distance(features),
             *(column_sum(part) for part in self.marginal.parts(features, buffers)),
         )
-        return np.stack([np.asarray(view, dtype=np.float64) for view in views])
+        return np.stack(views)
 
     def _votes(self, distances: Floats, buffers: Buffers) -> Floats:
         """Return what each view adds to the score: shape (views, rows), >= 0."""
-        nats = self.views.evidence(distances, buffers)
-        believed = np.minimum(nats, _VOUCHED)
-        doubted = _VOUCHED * np.log(np.maximum(nats, _VOUCHED) / _VOUCHED)
-        weights = np.asarray([*_WEIGHTS.values()])[:, None]
-        return weights * (believed + doubted)
+        votes = self.views.evidence(distances, buffers)
+        doubted = votes > _VOUCHED
+        votes[doubted] = _VOUCHED * (1.0 + np.log(votes[doubted] / _VOUCHED))
+        votes *= np.asarray([*_WEIGHTS.values()], dtype=votes.dtype)[:, None]
+        return votes
 
-    def _parts(
-        self, features: FeatureMatrix, judged: Judgement, buffers: Buffers
-    ) -> tuple[Floats, ...]:
+    def _parts(self, features: FeatureMatrix, judged: Judgement) -> tuple[Floats, ...]:
         """Return what each block adds to each view's distance: shape (blocks, rows), >= 0."""
-        tails, sizes, rarities = self.marginal.parts(features, buffers)
+        tails, sizes, rarities = self.marginal.parts(features, Buffers())
         numeric = Marginal.numeric_blocks(self.layout)
         categories = np.setdiff1d(np.arange(len(self.layout.blocks)), numeric)
         return (
