@@ -30,6 +30,9 @@ from adlib.spark.tables import Source, column, instant, trimmed
 
 DATES, FEEDBACK, FLAGGED = "excluded dates", "feedback", "flagged before"
 REASONS = (FLAGGED, FEEDBACK, DATES)
+SHORT_HISTORY = "short history"
+_MOST_SHORT = 0.5
+"""Where more of the rows than this have a short history, there is nothing better to learn from."""
 VERDICT = "verdict"
 
 LEARNED = "adlib learned"
@@ -82,6 +85,20 @@ def leave_out(features: DataFrame, exclusions: Exclusions) -> tuple[DataFrame, M
     counts = {row[_WHY]: row["count"] for row in counted}
     counting = marked.where(~column(_WHY).eqNullSafe(DATES))
     return counting.withColumn(LEARNED, column(_WHY).isNull()).drop(_WHY), nothing | counts
+
+
+def with_full_history(features: DataFrame) -> tuple[DataFrame, int]:
+    """Return the rows whose windows the table fills, and how many others there are.
+
+    Before a window's length has passed counts are low and means are of few rows, as they will not
+    be again: a threshold calibrated with such rows would flag less than it was asked for.
+    """
+    is_short = column("short_history")
+    counted = features.agg(F.count(F.lit(1)), F.count_if(is_short)).first()
+    rows, short = (0, 0) if counted is None else counted
+    if not 0 < short <= _MOST_SHORT * rows:
+        return features, 0
+    return features.where(~is_short), int(short)
 
 
 def _marked(features: DataFrame, known: DataFrame | None, exclusions: Exclusions) -> DataFrame:

@@ -18,7 +18,15 @@ from pyspark.sql import types as T
 
 from adlib.encoding.words import LONGEST_TEXT
 from adlib.errors import InputError
-from adlib.spark.hygiene import FEEDBACK, FLAGGED, LEARNED, Exclusions, leave_out
+from adlib.spark.hygiene import (
+    FEEDBACK,
+    FLAGGED,
+    LEARNED,
+    SHORT_HISTORY,
+    Exclusions,
+    leave_out,
+    with_full_history,
+)
 from adlib.spark.tables import column
 
 DRAW, ROW_HASH, COPY = "adlib draw", "row_hash", "adlib copy"
@@ -66,6 +74,7 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
     """
     if request.before is not None:
         features = features.where(F.col("dt") < F.lit(request.before))
+    features, short = with_full_history(features)
     features, left_out = leave_out(features, request.exclusions)
     texts = [
         found.name
@@ -90,7 +99,7 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
         min(cap, rows),
         eligible,
         rows / days if days else None,
-        left_out,
+        {**left_out, SHORT_HISTORY: short},
     )
 
 

@@ -10,7 +10,16 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import InputError
-from adlib.spark.hygiene import DATES, FEEDBACK, FLAGGED, LEARNED, Exclusions, leave_out
+from adlib.spark.hygiene import (
+    DATES,
+    FEEDBACK,
+    FLAGGED,
+    LEARNED,
+    SHORT_HISTORY,
+    Exclusions,
+    leave_out,
+    with_full_history,
+)
 from adlib.spark.sampling import DRAW, ROW_HASH, SampleRequest, plan_sample
 from adlib.spark.tables import Source, column
 
@@ -25,6 +34,7 @@ def features(spark):
         "id",
         (F.col("id") * 1.5).alias("amount"),
         F.md5(F.col("id").cast("string")).alias(ROW_HASH),
+        F.lit(False).alias("short_history"),
         day.alias("dt"),
     )
 
@@ -237,7 +247,7 @@ def test_anomalies_in_a_sample_only_calibrate_and_it_is_the_same_whatever_the_pa
 ):
     anomalies = publish(1, pa.array([*range(0, 20, 4), 3]))
     sample = plan_sample(features, request(flagged(anomalies)))
-    assert sample.left_out == {FLAGGED: 5, FEEDBACK: 0, DATES: 0}
+    assert sample.left_out == {FLAGGED: 5, FEEDBACK: 0, DATES: 0, SHORT_HISTORY: 0}
     assert sample.eligible_rows == 30 - 5
     assert sample.rows_per_day == 10
     known = {number for number, learned in drawn(sample) if not learned}
@@ -251,3 +261,16 @@ def test_a_sample_from_which_everything_is_left_out_is_refused(features):
     everything = exclusions(dates=((date(2026, 3, 1), date(2026, 3, 31)),))
     with pytest.raises(InputError, match=r"all of them left out.*excluded dates 30"):
         plan_sample(features, request(everything))
+
+
+@pytest.mark.parametrize(("short", "left"), [(0, 0), (10, 10), (ROWS // 2, ROWS // 2)])
+def test_rows_whose_windows_the_table_does_not_fill_are_not_learned_from(features, short, left):
+    some = features.withColumn("short_history", F.col("id") < short)
+    kept, count = with_full_history(some)
+    assert count == left
+    assert kept.count() == ROWS - left
+
+
+def test_where_most_rows_have_a_short_history_there_is_nothing_better_to_learn_from(features):
+    most = features.withColumn("short_history", F.col("id") >= ROWS // 4)
+    assert with_full_history(most)[1] == 0

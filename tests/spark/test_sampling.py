@@ -33,6 +33,7 @@ def features(spark):
         (F.col("id") * 1.5).alias("amount"),
         F.concat(F.lit("n"), F.col("id") % 9).alias("note"),
         F.md5(F.col("id").cast("string")).alias(ROW_HASH),
+        F.lit(False).alias("short_history"),
         day.alias("dt"),
     )
 
