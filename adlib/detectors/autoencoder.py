@@ -4,14 +4,14 @@ Good at rows that break the relations between columns, at unusual numbers and at
 tables of mixed columns with heavy tails; not at clusters of equal anomalies large enough to be
 learned. Cost: two small matrix products a row.
 
-The network is an ensemble of small members of several widths, after RandNet (Chen et al., SDM
-2017). Each learns from rows of its own to undo noise of its own strength and columns that were
-hidden (denoising: Vincent et al., ICML 2008; masks: MCM, Yin et al., ICLR 2024). The worst rebuilt
-of each batch are left out, and learning stops when few rows hold most of the loss, before the
-strange ones are learned as well (EntropyStop, Huang et al., KDD 2024). A reconstruction is the
-members' mean, so that the fitted ensemble is one network with one hidden layer, drawn halfway
-towards the column's usual value, which leaves an extreme number strange where other columns explain
-it. The forward pass is NumPy; PyTorch only fits.
+The network is an ensemble of small members, after RandNet (Chen et al., SDM 2017). Each learns from
+rows of its own to undo noise of its own strength and columns that were hidden (denoising: Vincent
+et al., ICML 2008; masks: MCM, Yin et al., ICLR 2024). The worst rebuilt of each batch are left out,
+and learning stops when few rows hold most of the loss, before the strange ones are learned as well
+(EntropyStop, Huang et al., KDD 2024). A reconstruction is the members' mean, so that the fitted
+ensemble is one network with one hidden layer, drawn halfway towards the column's usual value, which
+leaves an extreme number strange where other columns explain it. The forward pass is NumPy; PyTorch
+only fits.
 
 The score is the sum of the blocks' cubed surprise: the distance between given and rebuilt of a
 number, on the encoder's squashed scale, so that no heavy tail drowns the rest; the cross-entropy in
@@ -45,7 +45,7 @@ class AutoencoderSettings(DetectorSettings):
 
     members: int = 6
     hidden: int = 16
-    """Hidden units of a member, on average: from half as many to half as many more."""
+    """Hidden units of each member."""
     most_noise: float = 1.0
     """Standard deviation of the noise on the last member's encoded numbers, a tenth of it on the
     first's."""
@@ -61,12 +61,6 @@ class AutoencoderSettings(DetectorSettings):
     most_classes: int = 16
     """Values of a category that are told apart in what is rebuilt; rarer ones share the last."""
     kind: ClassVar[str] = "autoencoder"
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """How many hidden units each member has; together members x hidden."""
-        apart = np.linspace(-self.hidden / 2.0, self.hidden / 2.0, self.members)
-        return tuple(int(width) for width in self.hidden + np.round(apart))
 
     def fit(  # noqa: D102 - said on the base
         self, features: FeatureMatrix, *, seed: int, progress: Progress | None

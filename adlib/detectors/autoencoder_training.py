@@ -89,15 +89,13 @@ class Members(TrainedModule):
         self.noise = levels[:, None, None] * noisy
         """Standard deviation by member and column: shape (members, 1, width)."""
         self.block_weights = torch.ones(len(blocks))
-        self.alive = torch.arange(max(widths := settings.widths)) < torch.tensor(widths)[:, None]
-        """Which hidden units each member has: shape (members, most units)."""
-        hidden = self.alive.shape[1]
+        hidden = settings.hidden
         self.weight_0 = nn.Parameter(
             torch.randn(members, layout.width, hidden) / max(1, len(blocks)) ** 0.5
         )
         self.bias_0 = nn.Parameter(torch.zeros(members, 1, hidden))
         self.weight_1 = nn.Parameter(
-            torch.randn(members, hidden, rebuilt.width) * 0.5 / settings.hidden**0.5
+            torch.randn(members, hidden, rebuilt.width) * 0.5 / hidden**0.5
         )
         self.bias_1 = nn.Parameter(torch.zeros(members, 1, rebuilt.width))
 
@@ -124,7 +122,7 @@ class Members(TrainedModule):
         """Return every member's reconstruction: shape (members, rows, width)."""
         given = rows.expand(len(self.noise), -1, -1)
         hidden = torch.relu(torch.baddbmm(self.bias_0, given, self.weight_0))
-        return torch.baddbmm(self.bias_1, hidden * self.alive[:, None, :], self.weight_1)
+        return torch.baddbmm(self.bias_1, hidden, self.weight_1)
 
     def judge(self, wanted: Tensor, rebuilt: Tensor) -> Tensor:
         """Return the mean loss over the blocks of each row: the leading axes of `rebuilt`."""
@@ -148,10 +146,10 @@ class Members(TrainedModule):
         The mean is drawn towards the usual values.
         """
         own = 1.0 - self.settings.usual_fraction
-        weight_0 = self.weight_0.transpose(1, 2)[self.alive]
-        weight_1 = self.weight_1[self.alive].T * (own / len(self.noise))
+        weight_0 = self.weight_0.transpose(1, 2).flatten(0, 1)
+        weight_1 = self.weight_1.flatten(0, 1).T * (own / len(self.noise))
         bias_1 = self.bias_1.mean(dim=(0, 1)) * own + (1.0 - own) * usual
         return (as_array(weight_0), as_array(weight_1)), (
-            as_array(self.bias_0[:, 0][self.alive]),
+            as_array(self.bias_0.flatten()),
             as_array(bias_1),
         )

@@ -95,15 +95,6 @@ def test_numpy_and_pytorch_agree_on_the_loss():
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-@pytest.mark.parametrize(("members", "hidden"), [(6, 16), (2, 1), (5, 7), (3, 2)])
-def test_members_are_of_several_widths_and_together_as_many_units_as_asked_for(members, hidden):
-    widths = AutoencoderSettings(members=members, hidden=hidden).widths
-    assert sum(widths) == members * hidden
-    assert len(widths) == members
-    assert min(widths) >= 0
-    assert hidden < 2 or len(set(widths)) > 1
-
-
 def test_members_learn_from_rows_of_their_own_spoilt_to_their_own_degree():
     features = numbers(400, 6)
     torch.manual_seed(0)
@@ -230,7 +221,7 @@ def one_hot(chance: np.random.Generator, rows: int, shares: Sequence[float]) -> 
 
 
 ROWS, PLANTED = 3000, 6
-PLANTS = {"fifty times": 0.96, "six sigmas": 0.85, "a broken relation": 0.84, "a rare value": 0.95}
+PLANTS = {"fifty times": 0.96, "six sigmas": 0.87, "a broken relation": 0.84, "a rare value": 0.95}
 """What is wrong in the first rows, six after six, and how many ordinary rows each has to beat."""
 
 
