@@ -9,7 +9,7 @@ from typing import Any
 from adlib.baselines import BASELINES
 from adlib.spark.ledger import Ledger
 from adlib.spark.records import DateCounts
-from adlib.thresholds import Threshold
+from adlib.thresholds import THRESHOLDS, Threshold
 
 
 def figures_of_ledger(ledger: Ledger) -> dict[str, Any]:
@@ -37,9 +37,15 @@ def figures_of_model(document: Mapping[str, Any], *, promoted: bool) -> dict[str
         "gate": gate_of(document).get("why"),
         "training_rows": document["provenance"]["rows"],
         "left_out_of_training": document["provenance"]["left_out"],
-        "threshold": document["threshold"]["cut"],
+        "threshold": _cut_of(document["threshold"]),
         "self_test": None if test is None else {name: test[name] for name in names},
     }
+
+
+def _cut_of(threshold: Mapping[str, Any]) -> float | str:
+    """Return the cut, or that each date has its own."""
+    settings = THRESHOLDS[threshold["kind"]](**threshold["settings"])
+    return float(threshold["cut"]) if settings.date_rule() is None else "by date"
 
 
 def gate_of(document: Mapping[str, Any]) -> Mapping[str, Any]:

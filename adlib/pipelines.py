@@ -35,10 +35,11 @@ from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
+from adlib.spark.hygiene import FEEDBACK
 from adlib.spark.ledger import DateLedger, Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
-from adlib.spark.sampling import plan_sample
+from adlib.spark.sampling import Sample, plan_sample
 from adlib.spark.scoring import Carried, Request
 from adlib.spark.second_pass import score_dates
 from adlib.spark.tables import column, read_source
@@ -104,7 +105,7 @@ def train(job: Job, *, promote: bool) -> str:
         request = sample_request_of(job.config, candidates, before, exclusions)
         sample = plan_sample(features, request)
         training = training_of(job.config, candidates, sample, incumbent)
-        _LOG.info("Training on %d of %d rows.", sample.rows, sample.eligible_rows)
+        _tell_of_sample(job, sample)
         if job.config.train.on == "executor":
             stored = train_on_executor(sample, training)
         else:
@@ -156,6 +157,17 @@ def evaluate(job: Job, model_id: str | None) -> None:
         rows = dates.of(features).count()
         figures = evaluate_rows(count_rows(records, rows), model.threshold.asked_fraction)
     job.summary.add(model=parts.model_id, metrics=figures)
+
+
+def _tell_of_sample(job: Job, sample: Sample) -> None:
+    """Say what is drawn from what, and of feedback that has no effect."""
+    eligible = sample.eligible_rows
+    _LOG.info("Drawing %d rows; %d may be learned from.", sample.rows, eligible)
+    if job.config.train.feedback is not None and not sample.left_out[FEEDBACK]:
+        _LOG.warning(
+            "No row is left out by the feedback: none of its keys with the verdict anomaly stands "
+            "in the rows that are eligible. Compare its keys with the source's."
+        )
 
 
 def _log_step(step: int, steps: int, loss: float) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from adlib.artifacts import ModelParts
+from adlib.artifacts import ModelParts, construct
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError
 from adlib.job import Job, carried_columns, carried_time, dates_of, key_of
@@ -34,7 +35,7 @@ from adlib.spark.second_pass import score_dates
 from adlib.spark.tables import column
 from adlib.spark.writing import WrittenFile, arrow_schema, write_empty
 from adlib.summary import Summary
-from adlib.thresholds import THRESHOLDS
+from adlib.thresholds import Threshold, TopRows
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Publication:
     def output(self) -> Path:
         """Where the published tables are."""
         return self.config.output.path.resolve()
+
+    @cached_property
+    def threshold(self) -> Threshold:
+        """The model's threshold."""
+        return construct(self.parts).threshold
 
     def counts_of(self, day: date) -> DateCounts:
         """Return what was scored of a date."""
@@ -148,6 +154,7 @@ def _record(
     publication: Publication, entry: DateLedger, summary: Summary, anomalies_file: str
 ) -> RunRecord:
     counts, model = publication.counts_of(entry.date), publication.parts.document
+    threshold = publication.threshold
     return RunRecord(
         event_date=entry.date,
         run_id=publication.run_id,
@@ -160,8 +167,10 @@ def _record(
         rows_scored=counts.rows_scored,
         rows_flagged=counts.rows_flagged,
         short_history_rows=entry.short_history,
-        asked_fraction=model["threshold"]["asked_fraction"],
-        threshold=_cut_of(publication, counts),
+        asked_fraction=_asked_of(threshold, counts),
+        threshold=threshold.cut
+        if threshold.settings.date_rule() is None
+        else counts.lowest_flagged,
         model_name=model["name"],
         model_version=publication.parts.model_id,
         config_digest=config_digest(publication.config),
@@ -171,12 +180,14 @@ def _record(
     )
 
 
-def _cut_of(publication: Publication, counts: DateCounts) -> float | None:
-    """Return the score from which rows of a date are flagged, None where none can be."""
-    threshold = publication.parts.document["threshold"]
-    if THRESHOLDS[threshold["kind"]](**threshold["settings"]).date_rule() is None:
-        return float(threshold["cut"])
-    return counts.lowest_flagged
+def _asked_of(threshold: Threshold, counts: DateCounts) -> float | None:
+    """Return the share of a date's rows that was asked for, None where none is."""
+    rule = threshold.settings.date_rule()
+    if rule is None:
+        return threshold.asked_fraction
+    if isinstance(rule, TopRows) and counts.rows_scored:
+        return min(1.0, rule.count / counts.rows_scored)
+    return None
 
 
 def _score_into(

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from adlib.detectors.base import Progress
 
 _LOOKED_AT = 1024
+_MOST_CELLS = 100_000
+"""Rows times columns of a member's batch: a step on a wide table learns from fewer rows."""
+_FEWEST_ROWS = 64
 _LEAST_ENTROPY = 0.05
 """Nats by which a category's loss is divided at the least, so that one that hardly varies does not
 drown the rest."""
@@ -110,7 +113,8 @@ class Members(TrainedModule):
 
     def batch(self, rows: Rows, size: int) -> Rows:
         """Draw other rows for each member, add noise to numbers and hide some columns."""
-        members = len(self.noise)
+        members, width = len(self.noise), rows.given.shape[1]
+        size = min(size, max(_FEWEST_ROWS, _MOST_CELLS // width))
         drawn = rows[torch.randint(len(rows), (members, size))]
         hidden = torch.rand(members, size, 1) * 2.0 * self.settings.mask_fraction
         shown = torch.rand(members, size, len(self.widths)) >= hidden

@@ -265,4 +265,6 @@ def _refuse_failed_fit(first: float, best: float, constant: float) -> None:
     fell = best <= first * (1.0 - _LEAST_FALL)
     if not fell and best > constant * (1.0 + _CONSTANT_SLACK):
         why = f"the validation loss did not fall (from {first:g} to {best:g})"
-        raise ModelError.degenerate(why, "Raise detector.steps or detector.learning_rate.")
+        slow = "Raise detector.steps or detector.learning_rate."
+        wild = "Lower detector.learning_rate, or raise detector.steps."
+        raise ModelError.degenerate(why, wild if best > first else slow)

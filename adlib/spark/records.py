@@ -148,12 +148,15 @@ class _Counting:
         """Return the counts; of reasons that are equally common the first by name."""
         counted = {severity: self.severities[severity] for severity in SEVERITIES}
         commonest = min(self.reasons, key=lambda name: (-self.reasons[name], name), default=None)
-        highest = {} if self.highest is None else {"score_highest": self.highest}
+        quantiles = _quantiles(self.bins)
+        if self.highest is not None:
+            quantiles = {name: min(score, self.highest) for name, score in quantiles.items()}
+            quantiles["score_highest"] = self.highest
         return DateCounts(
             self.bins.total(),
             counted if self.severities else {},
             commonest,
-            _quantiles(self.bins) | highest,
+            quantiles,
             self.lowest,
         )
 

@@ -8,6 +8,8 @@ which Spark decides.
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -26,6 +28,7 @@ from adlib.spark.tally import bounds_of_bins
 from adlib.spark.worker import ANOMALY, RECORD, ROW
 from adlib.thresholds import SEVERITIES, SEVERITY_DIVISORS, DateScores, FalseDiscoveries, TopRows
 
+_LOG = logging.getLogger(__name__)
 _FLAGGED = "adlib flagged"
 _SLACK = 2.0
 """So many times the error that a float32 score can have."""
@@ -44,6 +47,8 @@ def score_dates(
         return score_table(spark, request, engine)
     counting = replace(request, every_row=False, cuts={})
     bins = counted_bins(score_table(spark, counting, engine))
+    if isinstance(rule, FalseDiscoveries):
+        _tell_of_resolution(rule, len(model.threshold.ordinary), bins)
     candidates = score_table(spark, replace(request, cuts=low_cuts(model, bins)), engine).persist()
     if isinstance(rule, TopRows):
         chosen = _strangest(candidates, rule, identity)
@@ -53,6 +58,23 @@ def score_dates(
         raise NotImplementedError(rule)
     graded = _graded(chosen, len(model.threshold.calibration))
     return graded if request.every_row else graded.where(F.col(RECORD) != ROW)
+
+
+def _tell_of_resolution(
+    rule: FalseDiscoveries, calibration_rows: int, bins: Mapping[date, Mapping[int, int]]
+) -> None:
+    """Say where a few anomalies of a date could not be told from chance, however strange."""
+    rows = max((sum(counts.values()) for counts in bins.values()), default=0)
+    fewest = math.ceil(rows / (1 + calibration_rows) / rule.share)
+    if fewest > 1:
+        _LOG.warning(
+            "With %d calibration rows no fewer than %d of the %d rows of a date can be flagged at "
+            "threshold.value %g. Raise sample.rows or threshold.value to find fewer.",
+            calibration_rows,
+            fewest,
+            rows,
+            rule.share,
+        )
 
 
 def low_cuts(model: Model, bins: Mapping[date, Mapping[int, int]]) -> dict[date, float]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from datetime import date
 
 import numpy as np
@@ -110,6 +111,23 @@ def test_a_rerun_of_a_date_replaces_that_date_alone_also_with_no_anomalies(workp
     table = workplace.table("anomalies")
     assert date(2026, 3, 2) not in table["event_date"].to_pylist()
     assert after["dt=2026-03-02"] != before["dt=2026-03-02"]
+
+
+def test_the_strangest_rows_of_each_date_are_published_and_the_record_says_so(
+    workplace, summary_of
+):
+    workplace.write(payments())
+    workplace.plain["threshold"] = {"kind": "top_k", "k": 5}
+    assert summary_of(workplace, "run")["threshold"] == "by date"
+    days = workplace.table("anomalies")["event_date"].to_pylist()
+    assert Counter(days) == dict.fromkeys(days, 5)
+    assert len(set(days)) == DAYS
+    for record in workplace.table("runs").to_pylist():
+        assert record["rows_flagged"] == 5
+        assert record["asked_fraction"] == pytest.approx(5 / record["rows_scored"])
+    lowest = min(workplace.table("anomalies")["anomaly_score"].to_pylist())
+    assert min(workplace.table("runs")["threshold"].to_pylist()) == lowest
+    assert summary_of(workplace, "score")["status"] == "already published"
 
 
 def test_a_table_that_was_lost_is_published_again(workplace, summary_of):
