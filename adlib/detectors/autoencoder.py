@@ -16,7 +16,8 @@ only fits.
 The score is the sum of the blocks' cubed surprise: the distance between given and rebuilt of a
 number, on the encoder's squashed scale, so that no heavy tail drowns the rest; the cross-entropy in
 nats of a category or boolean, so that a rare value counts by its rarity. Cubes keep one telling
-column from being buried by many ordinary ones.
+column from being buried by many ordinary ones. By the same token a category with a long tail of
+ordinary rare values, such as a port, speaks too loud here; the blend weighs rarity by the usual.
 """
 
 from __future__ import annotations
