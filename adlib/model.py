@@ -111,7 +111,8 @@ class Model:
         """Return the float32 scores below which a float64 one cannot reach the cut."""
         finite = np.isfinite(cut)
         known = np.where(finite, cut, 0.0)
-        return np.where(finite, known - np.abs(known) * self.screen_margin, cut)
+        scale = np.maximum(np.abs(known), abs(self.threshold.cut))  # what the margin is measured by
+        return np.where(finite, known - scale * self.screen_margin, cut)
 
     def _screen(self, columns: Columns) -> Floats:
         """Score in float32; what overflows is not below any cut."""

@@ -141,23 +141,28 @@ class Blend(Detector):
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         buffers = buffers or Buffers()
-        return column_sum(self._votes(self._distances(features, buffers), buffers))
+        marginal = self.marginal.parts(features, buffers)
+        seen = self._distances(features, self.network.score(features, buffers), marginal)
+        return column_sum(self._votes(seen, buffers))
 
     def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
         judged, buffers = self.network.judge(features), Buffers()
-        votes = self._votes(self._distances(features, buffers), buffers)
+        marginal = self.marginal.parts(features, buffers)
+        votes = self._votes(self._distances(features, judged.scores, marginal), buffers)
         losses = np.zeros((len(self.layout.blocks), len(features)), dtype=np.float64)
-        for vote, parts in zip(votes, self._parts(features, judged), strict=True):
+        for vote, parts in zip(votes, self._parts(features, judged, marginal), strict=True):
             losses += vote * _shares(parts)
         return Judgement(column_sum(votes), np.ascontiguousarray(losses.T), judged.expected)
 
-    def _distances(self, features: FeatureMatrix, buffers: Buffers) -> Floats:
+    def _distances(
+        self, features: FeatureMatrix, network: Floats, marginal: tuple[Floats, ...]
+    ) -> Floats:
         """Return how far off each view sees each row: shape (views, rows)."""
         views = (
-            self.network.score(features, buffers),
+            network,
             self.linear.distance(features),
             self.local.distance(features),
-            *(column_sum(part) for part in self.marginal.parts(features, buffers)),
+            *(column_sum(part) for part in marginal),
         )
         return np.stack(views)
 
@@ -169,9 +174,11 @@ class Blend(Detector):
         votes *= np.asarray([*_WEIGHTS.values()], dtype=votes.dtype)[:, None]
         return votes
 
-    def _parts(self, features: FeatureMatrix, judged: Judgement) -> tuple[Floats, ...]:
+    def _parts(
+        self, features: FeatureMatrix, judged: Judgement, marginal: tuple[Floats, Floats, Floats]
+    ) -> tuple[Floats, ...]:
         """Return what each block adds to each view's distance: shape (blocks, rows), >= 0."""
-        tails, sizes, rarities = self.marginal.parts(features, Buffers())
+        tails, sizes, rarities = marginal
         numeric = Marginal.numeric_blocks(self.layout)
         categories = np.setdiff1d(np.arange(len(self.layout.blocks)), numeric)
         return (
@@ -185,7 +192,9 @@ class Blend(Detector):
 
     def measured_on(self, rows: FeatureMatrix) -> Blend:
         """Read off rows how far is far in each view."""
-        distances = self._distances(rows, Buffers())
+        buffers = Buffers()
+        marginal = self.marginal.parts(rows, buffers)
+        distances = self._distances(rows, self.network.score(rows, buffers), marginal)
         largest = np.quantile(np.abs(distances), 1.0 - _SHARES[-1], axis=1)
         views = EvidenceCurves.fit(distances, _SHARES, _LEAST * np.maximum(1.0, largest))
         return replace(self, views=views)

@@ -47,15 +47,12 @@ def score_dates(
         return score_table(spark, request, engine)
     counting = replace(request, every_row=False, cuts={})
     bins = counted_bins(score_table(spark, counting, engine))
-    if isinstance(rule, FalseDiscoveries):
-        _tell_of_resolution(rule, len(model.threshold.ordinary), bins)
     candidates = score_table(spark, replace(request, cuts=low_cuts(model, bins)), engine).persist()
     if isinstance(rule, TopRows):
         chosen = _strangest(candidates, rule, identity)
-    elif isinstance(rule, FalseDiscoveries):
-        chosen = _discovered(candidates, rule, model, bins)
     else:
-        raise NotImplementedError(rule)
+        _tell_of_resolution(rule, len(model.threshold.ordinary), bins)
+        chosen = _discovered(candidates, rule, model, bins)
     graded = _graded(chosen, len(model.threshold.calibration))
     return graded if request.every_row else graded.where(F.col(RECORD) != ROW)
 

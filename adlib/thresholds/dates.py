@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,30 +25,19 @@ class DateScores:
 
 
 @dataclass(frozen=True)
-class DateRule(abc.ABC):
-    """How the rows of one date that are flagged follow from all their scores."""
-
-    @abc.abstractmethod
-    def date_cut(self, scores: DateScores, calibration: Floats) -> float:
-        """Return the lowest score that may be flagged, infinity where none is.
-
-        `calibration` holds scores of rows taken for ordinary, ascending.
-        """
-
-
-@dataclass(frozen=True)
-class TopRows(DateRule):
+class TopRows:
     """The so many strangest rows of a date."""
 
     count: int
 
-    def date_cut(self, scores: DateScores, calibration: Floats) -> float:  # noqa: ARG002, D102
+    def date_cut(self, scores: DateScores, calibration: Floats) -> float:  # noqa: ARG002
+        """Return the lowest score that may be flagged; every score where there are fewer rows."""
         enough = np.flatnonzero(scores.reach >= self.count)
         return float(scores.lowest[enough[0]]) if len(enough) else -np.inf
 
 
 @dataclass(frozen=True)
-class FalseDiscoveries(DateRule):
+class FalseDiscoveries:
     """As many rows as keep the expected share of ordinary ones among them below a bound.
 
     The procedure of Benjamini and Hochberg (1995) over the rows of a date, on conformal p-values
@@ -58,10 +46,18 @@ class FalseDiscoveries(DateRule):
 
     share: float
 
-    def date_cut(self, scores: DateScores, calibration: Floats) -> float:  # noqa: D102
+    def date_cut(self, scores: DateScores, calibration: Floats) -> float:
+        """Return the lowest score that may be flagged, infinity where none is.
+
+        `calibration` holds scores of rows taken for ordinary, ascending.
+        """
         p_values = conformal_p_values(calibration, scores.highest)
         below = np.flatnonzero(p_values <= self.share * scores.reach / max(1, scores.rows))
         return float(scores.lowest[below[-1]]) if len(below) else np.inf
+
+
+DateRule = TopRows | FalseDiscoveries
+"""How the rows of one date that are flagged follow from all their scores."""
 
 
 def conformal_p_values(calibration: Floats, scores: Floats) -> Floats:

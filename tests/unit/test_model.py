@@ -196,3 +196,10 @@ class TestFitting:
         one, same, other = (pack(self.fit(model, few, seed=seed)) for seed in (1, 1, 2))
         assert one == same
         assert one.model_id != other.model_id
+
+
+def test_a_low_cut_is_screened_by_the_error_that_a_score_of_the_thresholds_size_can_have(model):
+    low, own = model.threshold.cut / 1000.0, model.threshold.cut
+    screened = model._screened_at(np.asarray([low, own, np.inf, -np.inf]))
+    error = own * model.screen_margin
+    assert screened.tolist() == [low - error, own - error, np.inf, -np.inf]
