@@ -166,7 +166,7 @@ def test_an_interrupt_is_no_success(workplace, last_words, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("adlib.cli.load_config", interrupted)
+    monkeypatch.setattr("adlib.cli.jobs.load_config", interrupted)
     assert workplace.call("run") == 1
     assert "Interrupted" in last_words()
 

@@ -1,0 +1,76 @@
+"""The registry's commands."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from adlib.artifacts import document_of
+from adlib.cli.app import models_app
+from adlib.cli.options import ConfigOption, JsonOption, SetOption
+from adlib.config import load_config
+from adlib.errors import ModelError
+from adlib.printing import print_models
+from adlib.wiring import registry_of
+
+
+@models_app.command("list")
+def list_models(
+    config: ConfigOption, settings: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """List the models of the configuration's name."""
+    registry = registry_of(load_config(config, settings or ()))
+    documents = [document_of(registry.load(model_id)) for model_id in registry.ids()]
+    promoted = registry.promoted()
+    print_models(documents, promoted)
+    if as_json:
+        ids = [document["id"] for document in documents]
+        print(json.dumps({"models": ids, "promoted": promoted}))  # noqa: T201
+
+
+@models_app.command("show")
+def show_model(
+    model_id: Annotated[str, typer.Argument(help="The model's id.")],
+    config: ConfigOption,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a model's document, with --json in one line."""
+    stored = registry_of(load_config(config, settings or ())).load(model_id)
+    indent = None if as_json else 2
+    print(json.dumps(document_of(stored), indent=indent, ensure_ascii=False))  # noqa: T201
+
+
+@models_app.command("promote")
+def promote_model(
+    model_id: Annotated[str, typer.Argument(help="The model's id.")],
+    config: ConfigOption,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a model the one that score takes."""
+    registry_of(load_config(config, settings or ())).promote(model_id)
+    print(json.dumps({"promoted": model_id}) if as_json else f"Promoted {model_id}.")  # noqa: T201
+
+
+@models_app.command("verify")
+def verify_models(
+    config: ConfigOption, settings: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Check every model, byte for byte; say of each whether it is intact."""
+    registry = registry_of(load_config(config, settings or ()))
+    found = {model_id: registry.problem_with(model_id) for model_id in registry.ids()}
+    for model_id, problem in found.items():
+        print(f"{model_id} is intact." if problem is None else problem)  # noqa: T201
+    if as_json:
+        intact = [model_id for model_id, problem in found.items() if problem is None]
+        print(json.dumps({"intact": intact, "models": list(found)}))  # noqa: T201
+    broken = [model_id for model_id, problem in found.items() if problem is not None]
+    if broken:
+        message = (
+            f"{len(broken)} of {len(found)} models are refused: {', '.join(broken)}. Restore them "
+            "from a backup, or remove them and train again."
+        )
+        raise ModelError(message)
