@@ -15,9 +15,9 @@ only fits.
 
 The score is the sum of the blocks' cubed surprise: the distance between given and rebuilt of a
 number, on the encoder's squashed scale, so that no heavy tail drowns the rest; the cross-entropy in
-nats of a category or boolean, so that a rare value counts by its rarity. Cubes keep one telling
-column from being buried by many ordinary ones. By the same token a category with a long tail of
-ordinary rare values, such as a port, speaks too loud here; the blend weighs rarity by the usual.
+nats of a category or boolean, so that a rare value counts by its rarity, divided by the entropy of
+the category where that is more than one, so that a column of many values, such as a port, speaks no
+louder than others. Cubes keep one telling column from being buried by many ordinary ones.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class AutoencoderSettings(DetectorSettings):
             "bias_1": (outputs,),
             "classes": (layout.width,),
             "surplus": (layout.width,),
+            "value_weights": (len(layout.blocks),),
         }
         refuse_other_shapes(tensors, shapes)
         floats = {name: np.asarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
@@ -101,7 +102,12 @@ class AutoencoderSettings(DetectorSettings):
                 (floats["weight_0"], floats["weight_1"]),
                 (floats["bias_0"], floats["bias_1"]),
             ),
-            ValueClasses(layout, tensors["classes"].astype(np.int32), floats["surplus"]),
+            ValueClasses(
+                layout,
+                tensors["classes"].astype(np.int32),
+                floats["surplus"],
+                floats["value_weights"],
+            ),
         )
 
     def to_plain(self) -> dict[str, Any]:  # noqa: D102
@@ -142,6 +148,7 @@ class Autoencoder(Detector):
         """Return what each block adds to the score: shape (blocks, rows)."""
         losses = surprises(self.classes.classes(features), outputs, buffers)
         self.classes.add_surplus(losses, features)
+        self.classes.weigh(losses)
         losses[self.layout.marks] = 0.0
         losses *= np.square(losses, out=buffers.get("squares", losses.shape, losses.dtype))
         return losses
@@ -154,4 +161,5 @@ class Autoencoder(Detector):
             "bias_1": self.network.biases[1],
             "classes": self.classes.columns,
             "surplus": self.classes.surplus,
+            "value_weights": self.classes.weights,
         }

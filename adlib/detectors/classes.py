@@ -26,6 +26,9 @@ class ValueClasses:
     """The output's column of each of the matrix's columns: shape (layout.width,), int32."""
     surplus: Floats
     """-log of the share that a value has of its class, in nats: shape (layout.width,), float32."""
+    weights: Floats
+    """What a nat of each block counts, 1 at the most: shape (layout.blocks,), float32. A category
+    whose values surprise by several nats as a rule, such as a port, speaks as loud as others do."""
 
     @classmethod
     def fit(cls, features: FeatureMatrix, most_classes: int) -> ValueClasses:
@@ -33,15 +36,17 @@ class ValueClasses:
         layout = features.layout
         columns = np.zeros(layout.width, dtype=np.int32)
         surplus = np.zeros(layout.width, dtype=np.float32)
+        weights = np.ones(len(layout.blocks), dtype=np.float32)
         places, start = iter(features.places), 0
-        for block in layout.blocks:
+        for index, block in enumerate(layout.blocks):
             within: Ints = np.arange(block.width)
             if block.loss is Loss.CATEGORY:
                 counts = np.bincount(next(places), minlength=block.width)
+                weights[index] = 1.0 / max(1.0, _entropy(counts))
                 within, surplus[block.span] = _classes_of(counts, most_classes)
             columns[block.span] = start + within
             start += int(within.max()) + 1
-        return cls(layout, columns, surplus)
+        return cls(layout, columns, surplus, weights)
 
     @cached_property
     def output_layout(self) -> Layout:
@@ -75,6 +80,10 @@ class ValueClasses:
             if self.surplus[block.span].any()
         }
 
+    def weigh(self, surprise: Floats) -> None:
+        """Divide what a block surprises by what is usual; `surprise` has shape (blocks, rows)."""
+        surprise *= self.weights.astype(surprise.dtype)[:, None]
+
     def add_surplus(self, surprise: Floats, features: FeatureMatrix) -> None:
         """Add what a value surprises beyond its class; `surprise` has shape (blocks, rows)."""
         categories = [block.column for block in self.layout.categories]
@@ -86,6 +95,12 @@ class ValueClasses:
         """Return an output, shape (columns, rows), with a logit for each value: (width, rows)."""
         values: Floats = outputs[self.columns]
         return values - self.surplus[:, None]
+
+
+def _entropy(counts: Ints) -> float:
+    """Return by how many nats a value surprises on average when nothing else is known."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
 
 
 def _classes_of(counts: Ints, most_classes: int) -> tuple[Ints, Floats]:

@@ -285,6 +285,20 @@ def test_a_column_counts_by_how_unusual_its_surprise_is(
     assert tenth < 0.2 * far
 
 
+def test_a_category_of_many_values_speaks_no_louder_than_one_of_few():
+    chance = np.random.default_rng(0)
+    layout = layout_of(("few", 2, Loss.CATEGORY), ("many", 400, Loss.CATEGORY))
+    places = np.stack([chance.binomial(1, 0.02, 4_000), chance.integers(0, 400, 4_000)])
+    one_hot = np.zeros((4_000, 402), dtype=np.float32)
+    one_hot[np.arange(4_000), places[0]] = one_hot[np.arange(4_000), 2 + places[1]] = 1.0
+    rows = FeatureMatrix.from_one_hot(one_hot, layout)
+
+    losses = QUICK.fit(rows, seed=0, progress=None).judge(rows).losses
+
+    of_few, of_many = losses.T
+    assert of_few[places[0] == 1].min() > of_many.max()
+
+
 def test_a_lone_column_without_a_pattern_can_be_judged():
     chance = np.random.default_rng(0)
     values = squashed(chance.standard_normal((400, 1))).astype(np.float32)
