@@ -38,6 +38,8 @@ def spark_script(published: Published) -> str:
         select = f"SELECT {_listed(table, published, _ticked)}\nFROM {source}"
         statements.append(f"CREATE OR REPLACE VIEW {table.name} AS\n{select}")
     statements += [_view(query) for query in _queries(published)]
+    if any("${" in statement for statement in statements):
+        statements.insert(0, "SET spark.sql.variable.substitute = false")
     return _script("spark-sql -f spark.sql", statements)
 
 
