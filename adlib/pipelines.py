@@ -30,7 +30,7 @@ from adlib.job import (
     run_id_of,
     trained_before,
 )
-from adlib.publication import publish_scored
+from adlib.publication import guide_readers, publish_scored
 from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.spark.contract import check_features
@@ -130,9 +130,11 @@ def score(job: Job, model_id: str | None) -> None:
     job.summary.add(run_id=run_id, model=parts.model_id, output=str(job.output))
     if all(_is_published(job, entry, run_id) for entry in ledger.dates):
         job.summary.status = NOTHING_TO_DO
+        guide_readers(job, features.schema)
         return
     with sole_run(job.work, "score", job.day if job.dated else None):
         counts = publish_scored(job, features, parts, ledger, run_id)
+        guide_readers(job, features.schema)
     _tell_of_left_dates(job, ledger)
     job.summary.add(**figures_of_scores(counts, model.threshold))
 

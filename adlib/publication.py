@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pyspark.sql import DataFrame
+from pyspark.sql import types as T
 
 from adlib.artifacts import ModelParts, construct
 from adlib.config import Config, config_digest
@@ -18,6 +19,7 @@ from adlib.errors import AdlibError
 from adlib.job import Job, carried_columns, carried_time, dates_of, key_of
 from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
 from adlib.publishing import StagedDate, publish_date
+from adlib.readers import Published, write_guide
 from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
 from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.preprocessing import read_quarantine
@@ -36,6 +38,15 @@ from adlib.spark.tables import column
 from adlib.spark.writing import WrittenFile, arrow_schema, write_empty
 from adlib.summary import Summary
 from adlib.thresholds import Threshold, TopRows
+
+_CONTRACT_TYPES: dict[type[T.DataType], str] = {
+    T.LongType: "BIGINT",
+    T.DoubleType: "DOUBLE",
+    T.BooleanType: "BOOLEAN",
+    T.StringType: "STRING",
+    T.DateType: "DATE",
+    T.TimestampType: "TIMESTAMP",
+}
 
 
 @dataclass(frozen=True)
@@ -231,3 +242,17 @@ def _staging(directory: Path) -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory)
+
+
+def guide_readers(job: Job, schema: T.StructType) -> None:
+    """Write beside the published tables what their columns mean and how to query them.
+
+    `schema` is the feature table's.
+    """
+    key, kept = (
+        {entry.name: _CONTRACT_TYPES[type(entry.type)] for entry in carried_columns(names, schema)}
+        for names in (job.config.source.key, job.config.source.keep)
+    )
+    published = Published(job.config.name, job.output, key, kept)
+    with _staging(job.work / "staging" / "guide") as staging:
+        write_guide(published, staging)

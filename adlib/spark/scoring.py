@@ -24,7 +24,7 @@ from adlib.arrays import Ints
 from adlib.artifacts import ModelParts, construct
 from adlib.outputs import ANOMALIES
 from adlib.spark.columns import Dictionaries, Packing
-from adlib.spark.tables import column
+from adlib.spark.tables import column, map_in_arrow
 from adlib.spark.worker import (
     BINS,
     COUNTS,
@@ -175,7 +175,7 @@ def score_by_pandas_udf(spark: SparkSession, request: Request) -> DataFrame:
         arrivals = (Arrival(batch, packing.unpack(batch, known), _days(batch)) for batch in batches)
         yield from score_arrivals(arrivals, worker_model(scoring.model_id, load), scoring)
 
-    return request.records(selected.mapInArrow(score_partition, request.worker_schema()))
+    return request.records(map_in_arrow(selected, score_partition, request.worker_schema()))
 
 
 def ship_model(spark: SparkSession, parts: ModelParts) -> Callable[[], ModelParts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlparse
@@ -72,6 +72,26 @@ def column(name: str) -> Column:
     """Return the column of exactly this name, whatever characters it holds."""
     quoted = name.replace("`", "``")
     return F.col(f"`{quoted}`")
+
+
+def map_in_arrow(
+    table: DataFrame,
+    function: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]],
+    schema: T.StructType,
+) -> DataFrame:
+    """Map a table's batches in Python workers, whatever characters its columns' names hold.
+
+    Spark's own `mapInArrow` takes dots and backticks in names for syntax.
+    """
+    names = table.columns
+
+    def under_their_names(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from function(
+            pa.RecordBatch.from_arrays(batch.columns, names=names) for batch in batches
+        )
+
+    numbered = table.toDF(*(f"column_{place}" for place in range(len(names))))
+    return numbered.mapInArrow(under_their_names, schema)
 
 
 def read_source(spark: SparkSession, source: Source) -> DataFrame:

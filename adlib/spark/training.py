@@ -27,6 +27,7 @@ from adlib.selftest import SelfTest, refuse_weak, self_test
 from adlib.spark.columns import columns_from_arrow
 from adlib.spark.hygiene import LEARNED
 from adlib.spark.sampling import DRAW, ROW_HASH, Sample
+from adlib.spark.tables import map_in_arrow
 from adlib.thresholds import ThresholdSettings
 
 _ANSWER = T.StructType(
@@ -84,7 +85,7 @@ def train_on_executor(sample: Sample, training: Training) -> StoredModel:
     def fit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield answer_of(list(batches), training)
 
-    answer = sample.table.coalesce(1).mapInArrow(fit, _ANSWER).first()
+    answer = map_in_arrow(sample.table.coalesce(1), fit, _ANSWER).first()
     if answer is None:
         raise _too_few(0)
     if answer["error"] is not None:

@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import types as T
 
+from adlib.spark.tables import map_in_arrow
+
 ROW_GROUP_ROWS = 65_536
 """Rows of a row group, so that its bounds do not depend on how the rows arrived."""
 _DAY = "event_date"
@@ -51,7 +53,7 @@ def write_by_date(
         yield write_batches(batches, schema, Path(root))
 
     arranged = rows.repartition(_DAY).sortWithinPartitions(_DAY, *order)
-    written = arranged.mapInArrow(write, _WRITTEN).collect()
+    written = map_in_arrow(arranged, write, _WRITTEN).collect()
     return {row["day"]: WrittenFile(Path(row["file"]), row["rows"]) for row in written}
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +49,7 @@ class Workplace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.plain = {
+        self.plain: dict[str, Any] = {
             "name": "payments",
             "source": {
                 "path": str(root / "source"),

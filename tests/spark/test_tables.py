@@ -17,6 +17,7 @@ from adlib.spark.tables import (
     content_digest,
     content_hash,
     instant,
+    map_in_arrow,
     read_source,
     typed_kind,
 )
@@ -182,3 +183,18 @@ def test_local_time_is_read_in_the_zone_given(spark):
     )
     value = instant(column("at"), T.TimestampNTZType(), "Asia/Tokyo")
     assert table.select(F.unix_seconds(value)).collect()[0][0] == noon.timestamp() - 9 * 3600
+
+
+def test_batches_keep_the_names_of_columns_that_hold_what_is_syntax_to_spark(spark):
+    names = ["a.b", "one `tick`", 'a "quote"; --', "a.b.c"]
+    table = spark.createDataFrame([(1, "x", 2.0, True)], names)
+
+    def written_out(batches):
+        for batch in batches:
+            found = [str(list(zip(batch.schema.names, row.values(), strict=True)))
+                     for row in batch.to_pylist()]  # fmt: skip
+            yield pa.RecordBatch.from_pydict({"found": found})
+
+    schema = T.StructType([T.StructField("found", T.StringType())])
+    rows = map_in_arrow(table, written_out, schema).collect()
+    assert [row["found"] for row in rows] == [str([*zip(names, (1, "x", 2.0, True), strict=True)])]

@@ -1,0 +1,36 @@
+"""Writing what readers are given, each file in one step and only where it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+from adlib.publishing import place_file, place_on_disk_of
+from adlib.readers.guide import readme, schema_json
+from adlib.readers.power_query import power_query
+from adlib.readers.published import Published
+from adlib.readers.views import duckdb_script, spark_script, trino_script
+
+_FILES = {
+    "README.md": readme,
+    "schema.json": schema_json,
+    "views/duckdb.sql": duckdb_script,
+    "views/spark.sql": spark_script,
+    "views/trino.sql": trino_script,
+    "views/power_query.pq": power_query,
+}
+
+
+def write_guide(published: Published, staging: Path) -> None:
+    """Write the guide, the schema and the views beside the published tables."""
+    with place_on_disk_of(published.output, staging) as beside:
+        for name, text_of in _FILES.items():
+            _write(published.output / name, text_of(published).encode(), beside)
+
+
+def _write(final: Path, content: bytes, beside: Path) -> None:
+    if final.is_file() and final.read_bytes() == content:
+        return
+    staged = beside / uuid4().hex
+    staged.write_bytes(content)
+    place_file(staged, final)
