@@ -7,6 +7,7 @@ constructors with names write the messages that several places share.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 
@@ -72,6 +73,18 @@ class TransientError(AdlibError):
     """The infrastructure failed and the same call may succeed later; exit code 75."""
 
     exit_code = 75
+
+
+_TRANSIENT = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+
+
+def system_error(error: OSError, doing: str) -> AdlibError:
+    """Say what the system refused to do; exit code 75 where it may do it later, otherwise 1."""
+    if error.errno in _TRANSIENT:
+        advice = "Free space or wait, then run the command again."
+        return TransientError(f"The system failed while {doing}: {error}. {advice}")
+    advice = "Put that right, such as the owner or mode of the path, and run the command again."
+    return AdlibError(f"The system refused a step of {doing}: {error}. {advice}")
 
 
 _LISTED = 12

@@ -125,6 +125,7 @@ RUNS = (
     OutputColumn("input_digest", "STRING", "digest of the date's feature rows, in any order"),
     OutputColumn("seconds_by_stage", "STRING", "stage to seconds, as JSON"),
     OutputColumn("anomalies_file", "STRING", "the date's file of anomalies"),
+    OutputColumn("manifest_digest", "STRING", "SHA-256 of the date's manifest"),
     OutputColumn("schema_version", "STRING", "the version of these columns"),
 )
 

@@ -30,13 +30,14 @@ from adlib.job import (
     run_id_of,
     trained_before,
 )
+from adlib.outputs import RUNS
 from adlib.publication import guide_readers, publish_scored
-from adlib.publishing import date_directory, refuse_overlap
-from adlib.runs import REFUSED, RunRecord, published_run, write_record
+from adlib.publishing import Publisher, date_directory, refuse_overlap
+from adlib.runs import REFUSED, RunRecord, published_run, write_rows
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
 from adlib.spark.hygiene import FEEDBACK
-from adlib.spark.ledger import DateLedger, Ledger, read_ledger, sole_run
+from adlib.spark.ledger import Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
 from adlib.spark.sampling import Sample, plan_sample
@@ -120,6 +121,7 @@ def train(job: Job, *, promote: bool) -> str:
 
 def score(job: Job, model_id: str | None) -> None:
     """Score the feature table and publish the flagged rows of each date."""
+    refuse_overlap(paths_of(job.config), source_path(job.config))
     parts, model = load_model(job, model_id)
     features = read_features(job.spark, job.work)
     check_features(features.schema, model.columns)
@@ -128,7 +130,8 @@ def score(job: Job, model_id: str | None) -> None:
     job.summary.add(**figures_of_ledger(ledger))
     run_id = run_id_of(job, ledger, parts.model_id)
     job.summary.add(run_id=run_id, model=parts.model_id, output=str(job.output))
-    if all(_is_published(job, entry, run_id) for entry in ledger.dates):
+    Publisher(job.output).recover()
+    if all(published_run(job.output, entry.date) == run_id for entry in ledger.dates):
         job.summary.status = NOTHING_TO_DO
         guide_readers(job, features.schema)
         return
@@ -177,15 +180,6 @@ def _log_step(step: int, steps: int, loss: float) -> None:
     _LOG.info("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
 
 
-def _is_published(job: Job, entry: DateLedger, run_id: str) -> bool:
-    """Tell whether a date's tables are those of this run, none of them missing."""
-    tables = ["anomalies", "daily_summary"]
-    tables += ["scores"] if job.config.output.scores and entry.features else []
-    tables += ["quarantine"] if entry.quarantined else []
-    there = [(job.output / table / date_directory(entry.date)).is_dir() for table in tables]
-    return all(there) and published_run(job.output, entry.date) == run_id
-
-
 def _tell_of_left_dates(job: Job, ledger: Ledger) -> None:
     """Say which published dates the source no longer has: they stay as they are."""
     known = {date_directory(entry.date) for entry in ledger.dates}
@@ -212,7 +206,11 @@ def record_refusal(job: Job, error: AdlibError) -> None:
         context_rows=job.summary.figures.get("context_rows"),
         quarantined_by_problem=job.summary.figures.get("quarantined_by_problem"),
     )
-    write_record(job.output, record, job.work / "staging" / "refused")
+    file = write_rows([record.row()], RUNS, job.work / "staging" / "refused")
+    try:
+        Publisher(job.output).place_record(record.event_date, file, record.run_id)
+    except AdlibError as unusable:  # the refusal is what matters, and it is raised
+        _LOG.warning("The refusal is not recorded in runs/: %s", unusable)
 
 
 def _has_earlier_date(work: Path, day: date) -> bool:

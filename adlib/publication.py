@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,10 +17,11 @@ from adlib.artifacts import ModelParts, construct
 from adlib.config import Config, config_digest
 from adlib.errors import AdlibError
 from adlib.job import Job, carried_columns, carried_time, dates_of, key_of
-from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
-from adlib.publishing import StagedDate, publish_date
+from adlib.outputs import ANOMALIES, DAILY_SUMMARY, QUARANTINE, RUNS, SCHEMA_VERSION, SCORES
+from adlib.publishing import Bundle, CountedTable, Manifest, Publisher
 from adlib.readers import Published, write_guide
-from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
+from adlib.runs import PUBLISHED, RunRecord, write_rows
+from adlib.runs import arrow_schema as schema_of
 from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.preprocessing import read_quarantine
 from adlib.spark.records import (
@@ -90,8 +91,7 @@ def publish_scored(
             )
         check_counts(publication)
         with job.summary.stage("publish"):
-            for entry in ledger.dates:
-                publish(publication, entry, job.summary)
+            publish(publication, ledger.dates, job.summary)
     return publication.counts
 
 
@@ -132,16 +132,51 @@ def _rows(publication: Publication, table: str, day: date) -> int:
     return 0 if file is None else file.rows
 
 
-def publish(publication: Publication, entry: DateLedger, summary: Summary) -> None:
-    """Publish the tables of one date, then the record that they belong together."""
-    staged: dict[str, list[Path]] = {
-        table: [files[entry.date].path] if entry.date in files else []
+def publish(publication: Publication, entries: Sequence[DateLedger], summary: Summary) -> None:
+    """Prepare every date, then publish one after the other, each with its record."""
+    publisher = Publisher(publication.output)
+    bundles: list[Bundle] = []
+    try:
+        for entry in entries:
+            bundles.append(publisher.open(entry.date))
+            _prepare(publication, publisher, bundles[-1], entry, summary)
+        publisher.publish(bundles)
+    finally:
+        publisher.discard(bundles)
+
+
+def _prepare(
+    publication: Publication,
+    publisher: Publisher,
+    bundle: Bundle,
+    entry: DateLedger,
+    summary: Summary,
+) -> None:
+    """Stage and seal the tables of one date and the record that they belong together."""
+    run_id = publication.run_id
+    manifest = publisher.stage(bundle, run_id, _tables(publication, entry))
+    record = _record(publication, entry, summary, manifest)
+    file = write_rows([record.row()], RUNS, publication.staging / "record")
+    publisher.seal(bundle, manifest, file, run_id)
+
+
+def _tables(publication: Publication, entry: DateLedger) -> dict[str, CountedTable]:
+    """Return what is to be published of one date, with the rows that were counted."""
+    counts, day = publication.counts_of(entry.date), entry.date
+    rows = {
+        "anomalies": counts.rows_flagged,
+        "quarantine": sum(entry.quarantined.values()),
+        "scores": counts.rows_scored if publication.config.output.scores else 0,
+    }
+    ours = {"anomalies": ANOMALIES, "scores": SCORES, "quarantine": QUARANTINE}
+    tables = {
+        table: CountedTable(
+            [files[day].path] if day in files else [], rows[table], schema_of(ours[table])
+        )
         for table, files in publication.files.items()
     }
-    staged["daily_summary"] = [_daily_summary(publication, entry.date)]
-    names = publish_date(publication.output, StagedDate(entry.date, staged), publication.staging)
-    record = _record(publication, entry, summary, names["anomalies"][0])
-    write_record(publication.output, record, publication.staging / "record")
+    file = _daily_summary(publication, day)
+    return {**tables, "daily_summary": CountedTable([file], 1, schema_of(DAILY_SUMMARY))}
 
 
 def _daily_summary(publication: Publication, day: date) -> Path:
@@ -162,7 +197,7 @@ def _daily_summary(publication: Publication, day: date) -> Path:
 
 
 def _record(
-    publication: Publication, entry: DateLedger, summary: Summary, anomalies_file: str
+    publication: Publication, entry: DateLedger, summary: Summary, manifest: Manifest
 ) -> RunRecord:
     counts, model = publication.counts_of(entry.date), publication.parts.document
     threshold = publication.threshold
@@ -187,7 +222,8 @@ def _record(
         config_digest=config_digest(publication.config),
         input_digest=entry.input_digest,
         seconds_by_stage=summary.seconds,
-        anomalies_file=anomalies_file,
+        anomalies_file=manifest.tables["anomalies"][0].name,
+        manifest_digest=manifest.digest,
     )
 
 
@@ -253,6 +289,4 @@ def guide_readers(job: Job, schema: T.StructType) -> None:
         {entry.name: _CONTRACT_TYPES[type(entry.type)] for entry in carried_columns(names, schema)}
         for names in (job.config.source.key, job.config.source.keep)
     )
-    published = Published(job.config.name, job.output, key, kept)
-    with _staging(job.work / "staging" / "guide") as staging:
-        write_guide(published, staging)
+    write_guide(Published(job.config.name, job.output, key, kept))

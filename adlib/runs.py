@@ -16,8 +16,9 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from adlib.outputs import RUNS, SCHEMA_VERSION, OutputColumn
-from adlib.publishing import content_name, date_directory, place_file, place_on_disk_of
+from adlib.outputs import SCHEMA_VERSION, OutputColumn
+from adlib.publishing import RUNS as RUNS_TABLE
+from adlib.publishing import Area, examine
 
 PUBLISHED, REFUSED = "published", "refused"
 
@@ -55,6 +56,7 @@ class RunRecord:
     input_digest: str | None = None
     seconds_by_stage: Mapping[str, float] | None = None
     anomalies_file: str | None = None
+    manifest_digest: str | None = None
 
     def row(self) -> dict[str, Any]:
         """Return the record as a row of `runs/`."""
@@ -90,40 +92,53 @@ def write_rows(
     return file
 
 
-def write_record(output: Path, record: RunRecord, staging: Path) -> None:
-    """Add a record to `runs/`, in the place of the same run's earlier one."""
-    final = _directory(output, record.event_date) / f"run-{record.run_id}.parquet"
-    with place_on_disk_of(output, staging) as place:
-        place_file(write_rows([record.row()], RUNS, place), final)
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of a published date."""
+
+    day: date
+    run_id: str | None
+    """The run whose files are published."""
+    files: int
+    problem: str | None
+    """What is not as it was published; None where all is intact."""
+
+
+def verify(output: Path, day: date) -> Verdict:
+    """Hash what was published for a date again, and look for the mark that it belongs together."""
+    found = examine(output, day)
+    manifest, problem = found.manifest, found.problem
+    if manifest is None:
+        return Verdict(day, None, 0, problem)
+    files = sum(len(files) for files in manifest.tables.values())
+    if problem is None and manifest.digest not in _marks(output, day):
+        directory = Area(output).final(RUNS_TABLE, day)
+        problem = f"{directory} holds no record of run {manifest.run_id} with this manifest"
+    return Verdict(day, manifest.run_id, files, problem)
 
 
 def published_run(output: Path, day: date) -> str | None:
-    """Return the id of the run whose files are published for a date, if they are all there."""
-    directory = _directory(output, day)
-    if not directory.is_dir():
-        return None
-    rows = [
-        row
+    """Return the id of the run whose files are published for a date, if all are as published."""
+    verdict = verify(output, day)
+    return verdict.run_id if verdict.problem is None else None
+
+
+def _marks(output: Path, day: date) -> set[str]:
+    """Return the digests of the manifests that were published for a date."""
+    directory = Area(output).final(RUNS_TABLE, day)
+    return {
+        str(row["manifest_digest"])
         for file in sorted(directory.glob("run-*.parquet"))
         for row in _rows_of(file)
-        if row["status"] == PUBLISHED
-    ]
-    if not rows:
-        return None
-    latest = max(rows, key=lambda row: row["ended_at"])
-    file = output / "anomalies" / date_directory(day) / str(latest["anomalies_file"])
-    intact = file.is_file() and content_name(file, "anomalies") == file.name
-    return str(latest["run_id"]) if intact else None
+        if row["status"] == PUBLISHED and row.get("manifest_digest")
+    }
 
 
 def _rows_of(file: Path) -> list[dict[str, Any]]:
     """Read a record; one that cannot be read marks nothing, so its date is published again."""
     try:
-        rows: list[dict[str, Any]] = pq.ParquetFile(file).read().to_pylist()
-    except pa.ArrowInvalid:
+        with pq.ParquetFile(file) as opened:
+            rows: list[dict[str, Any]] = opened.read().to_pylist()
+    except (pa.ArrowException, OSError):
         return []
     return rows
-
-
-def _directory(output: Path, day: date) -> Path:
-    return output / "runs" / date_directory(day)

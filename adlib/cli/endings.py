@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import sys
 import traceback
@@ -12,13 +11,12 @@ import typer
 from typer.exceptions import Exit, TyperException
 
 from adlib.cli.app import app
-from adlib.errors import AdlibError, TransientError
+from adlib.errors import AdlibError, TransientError, system_error
 from adlib.spark.failures import translated
 
 _INTERRUPTED = 130
 """What Typer returns of an interrupt."""
 _INTERRUPTION = "Interrupted. Nothing half-done was published; run the command again."
-_TRANSIENT = {errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,10 +47,9 @@ def _ended(code: int, message: str) -> int:
 
 def _unexpected(error: Exception) -> int:
     known = translated(error)
-    if known is None and isinstance(error, OSError) and error.errno in _TRANSIENT:
-        known = TransientError(
-            f"The system failed: {error}. Free space or wait, then run the command again."
-        )
+    if known is None and isinstance(error, OSError):
+        told = system_error(error, "running the command")
+        known = told if isinstance(told, TransientError) else None
     if known is not None:
         return _ended(known.exit_code, str(known))
     traceback.print_exception(error)

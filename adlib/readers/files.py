@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
-from adlib.publishing import place_file, place_on_disk_of
+from adlib.publishing import Area
 from adlib.readers.guide import readme, schema_json
 from adlib.readers.power_query import power_query
 from adlib.readers.published import Published
@@ -21,16 +21,18 @@ _FILES = {
 }
 
 
-def write_guide(published: Published, staging: Path) -> None:
+def write_guide(published: Published) -> None:
     """Write the guide, the schema and the views beside the published tables."""
-    with place_on_disk_of(published.output, staging) as beside:
-        for name, text_of in _FILES.items():
-            _write(published.output / name, text_of(published).encode(), beside)
+    beside = Area(published.output).root
+    beside.mkdir(parents=True, exist_ok=True)
+    for name, text_of in _FILES.items():
+        _write(published.output / name, text_of(published).encode(), beside)
 
 
 def _write(final: Path, content: bytes, beside: Path) -> None:
     if final.is_file() and final.read_bytes() == content:
         return
-    staged = beside / uuid4().hex
-    staged.write_bytes(content)
-    place_file(staged, final)
+    unfinished = beside / f"{uuid4().hex}.part"
+    unfinished.write_bytes(content)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.replace(final)

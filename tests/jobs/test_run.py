@@ -179,3 +179,25 @@ def test_a_table_of_many_float_columns_is_prepared(workplace):
         table = table.append_column(f"f{place}", pa.array(draw.random(60, dtype=np.float32)))
     workplace.write(table)
     assert workplace.call("preprocess") == 0
+
+
+def test_what_was_published_is_verified_and_an_altered_file_is_named_and_put_right(
+    workplace, capfd, summary_of
+):
+    workplace.write(payments())
+    assert workplace.call("verify") == 3
+    assert workplace.call("run") == 0
+    capfd.readouterr()
+    assert workplace.call("verify", "--json") == 0
+    said = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert said["intact"]
+    assert list(said["dates"]) == ["2026-03-01", "2026-03-02", "2026-03-03"]
+    file = next((workplace.root / "out" / "anomalies" / "dt=2026-03-02").iterdir())
+    content = file.read_bytes()
+    file.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    assert workplace.call("verify", "--date", "2026-03-01") == 0
+    assert workplace.call("verify") == 1
+    assert f"{file} was altered" in capfd.readouterr().err.splitlines()[-1]
+    assert summary_of(workplace, "score")["status"] == "done"
+    assert workplace.call("verify") == 0
+    assert file.read_bytes() == content

@@ -3,7 +3,7 @@
 import pytest
 
 from adlib.readers.views import spark_script
-from tests.publications import FIRST, SECOND, lay_out
+from tests.laid_out import FIRST, SECOND, lay_out
 
 pytestmark = pytest.mark.spark
 

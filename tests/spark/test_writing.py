@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
-from adlib.publishing import content_name
+from adlib.publishing import Disk
 from adlib.spark.writing import ROW_GROUP_ROWS, write_batches, write_by_date, write_empty
 
 SCHEMA = pa.schema([("event_date", pa.date32()), ("value", pa.int64())])
@@ -34,7 +34,7 @@ def test_the_size_of_batches_does_not_change_a_byte(tmp_path):
     for size in (rows, 10_000, 999):
         answer = write_batches(batches(rows, size), SCHEMA, tmp_path).to_pylist()
         paths = [tmp_path / entry["file"] for entry in answer]
-        names.append([content_name(path, "t") for path in paths])
+        names.append([Disk().digest(path) for path in paths])
         assert pq.read_metadata(paths[0]).row_group(0).num_rows == ROW_GROUP_ROWS
     assert names[0] == names[1] == names[2]
 
@@ -57,4 +57,4 @@ def test_spark_writes_dates_from_its_workers(spark, tmp_path):
         values = pq.ParquetFile(file.path).read()["value"].to_pylist()
         assert values == sorted(values, reverse=True)
         assert file.rows == 300
-        assert content_name(file.path, "t") == content_name(second[written_day].path, "t")
+        assert Disk().digest(file.path) == Disk().digest(second[written_day].path)

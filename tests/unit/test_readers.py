@@ -12,7 +12,7 @@ from adlib.readers import Published, write_guide
 from adlib.readers.guide import readme, schema_json
 from adlib.readers.power_query import power_query
 from adlib.readers.views import duckdb_script, spark_script, trino_script
-from tests.publications import FIRST, SECOND, lay_out
+from tests.laid_out import FIRST, SECOND, lay_out
 
 ODD = "it's [odd] {x} a*?`b"
 ODD_NAMES = ('a "b', "a; DROP TABLE runs --", "`|``|", "#(lf)", "tab\there", "naïve 🂡")
@@ -81,18 +81,18 @@ class TestGuide:
 
     def test_a_guide_that_says_the_same_is_not_written_again(self, output, tmp_path):
         published = lay_out(output)
-        write_guide(published, tmp_path / "staging")
+        write_guide(published)
         files = [path for path in output.rglob("*") if path.is_file()]
         before = {path: path.stat().st_ino for path in files}
-        write_guide(published, tmp_path / "staging")
+        write_guide(published)
         assert {path: path.stat().st_ino for path in files} == before
 
     def test_a_guide_that_says_something_else_takes_the_place_of_the_old_one(
         self, output, tmp_path
     ):
-        write_guide(lay_out(output), tmp_path / "staging")
+        write_guide(lay_out(output))
         (output / "README.md").write_text("mine", "utf-8")
-        write_guide(lay_out(output, quarantine=True), tmp_path / "staging")
+        write_guide(lay_out(output, quarantine=True))
         assert "# Anomalies: card-payments" in (output / "README.md").read_text("utf-8")
         assert "quarantine_by_problem" in (output / "views/duckdb.sql").read_text("utf-8")
         assert not list((tmp_path / "staging").iterdir())

@@ -1,0 +1,7 @@
+"""`adlib verify` for spark-submit."""
+
+import sys
+
+from adlib.cli import main
+
+sys.exit(main(["verify", *sys.argv[1:]]))
