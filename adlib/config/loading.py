@@ -12,7 +12,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adlib.config.schema import CONTRADICTION, DETECTOR_KINDS, Config
+from adlib.config.detectors import DETECTOR_KINDS
+from adlib.config.schema import CONTRADICTION, Config
 from adlib.config.yaml_places import Place, PlacedYaml, read_yaml
 from adlib.errors import ConfigError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adlib.config import Config, config_digest, json_schema, load_config
-from adlib.config.schema import DETECTOR_KINDS
+from adlib.config.detectors import DETECTOR_KINDS
 from adlib.detectors import DETECTORS, settings_from_plain
 from adlib.outputs import RESERVED_NAMES
 
