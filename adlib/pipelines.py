@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import StoredModel, document_of
 from adlib.config import config_digest
+from adlib.detectors import Progress
+from adlib.encoding import LEFT_OUT
 from adlib.errors import AdlibError
 from adlib.evaluation import evaluate_rows
 from adlib.figures import figures_of_ledger, figures_of_model, figures_of_scores, gate_of
@@ -30,6 +33,7 @@ from adlib.job import (
     run_id_of,
     trained_before,
 )
+from adlib.progress import Meter
 from adlib.publication import publish_scored
 from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
@@ -58,6 +62,7 @@ from adlib.wiring import (
 )
 
 _LOG = logging.getLogger(__name__)
+_MOST_NOTED = 8
 
 
 def run(job: Job, *, promote: bool) -> None:
@@ -83,8 +88,8 @@ def preprocess(job: Job) -> Ledger:
         ledger = prepare_table(
             job.spark, raw, preparation_of(job.config), job.work, job.run_date, job.day
         )
-    for name, why in ledger.left_out.items():
-        _LOG.info("Column %r is left out: %s", name, why)
+    if ledger.left_out:
+        _LOG.info("Not prepared: %s.", _few(_noted(ledger.left_out)))
     job.summary.add(**figures_of_ledger(ledger))
     return ledger
 
@@ -109,7 +114,7 @@ def train(job: Job, *, promote: bool) -> str:
         if job.config.train.on == "executor":
             stored = train_on_executor(sample, training)
         else:
-            stored = train_on_driver(sample, training, _log_step)
+            stored = train_on_driver(sample, training, _shown_by(job.summary.meter))
     registry.add(stored)
     passed = gate_of(document_of(stored)).get("passed", True)
     if promote and passed:
@@ -170,9 +175,25 @@ def _tell_of_sample(job: Job, sample: Sample) -> None:
         )
 
 
-def _log_step(step: int, steps: int, loss: float) -> None:
-    """Say how far the training is."""
-    _LOG.info("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
+def _shown_by(meter: Meter) -> Progress:
+    """Return what shows how far a training is; the log has each loss."""
+
+    def show(step: int, steps: int, loss: float) -> None:
+        _LOG.debug("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
+        meter.at(step, steps, f"steps at most, validation loss {loss:.5f}")
+
+    return show
+
+
+def _noted(notes: Mapping[str, str]) -> list[str]:
+    """Return what there is to say of each column."""
+    return [f"{name!r}: {note.removeprefix(LEFT_OUT)}" for name, note in notes.items()]
+
+
+def _few(lines: Sequence[str]) -> str:
+    """Return a few of many things to say in one line."""
+    more = f"; and {len(lines) - _MOST_NOTED} more" if len(lines) > _MOST_NOTED else ""
+    return "; ".join(lines[:_MOST_NOTED]) + more
 
 
 def _is_published(job: Job, entry: DateLedger, run_id: str) -> bool:
@@ -210,7 +231,10 @@ def record_refusal(job: Job, error: AdlibError) -> None:
         context_rows=job.summary.figures.get("context_rows"),
         quarantined_by_problem=job.summary.figures.get("quarantined_by_problem"),
     )
-    write_record(job.output, record, job.work / "staging" / "refused")
+    try:
+        write_record(job.output, record, job.work / "staging" / "refused")
+    except OSError as failed:
+        _LOG.warning("The refusal is not recorded in runs/: %s", failed)
 
 
 def _has_earlier_date(work: Path, day: date) -> bool:
@@ -222,8 +246,12 @@ def _has_earlier_date(work: Path, day: date) -> bool:
 def _tell_of_model(job: Job, stored: StoredModel, *, promoted: bool) -> None:
     """Log what became of each column, and note what was trained."""
     document = document_of(stored)
-    for name, note in document["provenance"]["columns"].items():
-        _LOG.info("Column %r: %s", name, note)
+    notes = document["provenance"]["columns"]
+    for line in _noted(notes):
+        _LOG.debug("Column %s", line)
+    left = {name: note for name, note in notes.items() if note.startswith(LEFT_OUT)}
+    if left:
+        _LOG.info("Not learned from: %s.", _few(_noted(left)))
     job.summary.add(**figures_of_model(document, promoted=promoted))
     gate = gate_of(document)
     if not gate.get("passed", True):

@@ -79,7 +79,7 @@ def publish_scored(
             )
         check_counts(publication)
         with job.summary.stage("publish"):
-            for entry in ledger.dates:
+            for entry in job.summary.over(ledger.dates, "dates"):
                 publish(publication, entry, job.summary)
     return publication.counts
 

@@ -86,6 +86,24 @@ def refuse_files(named: Mapping[str, Path]) -> None:
             raise ConfigError(message)
 
 
+def refuse_unwritable(named: Mapping[str, Path]) -> None:
+    """Refuse paths that this user may not write to.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    for name, path in named.items():
+        existing = path.resolve()
+        while not existing.exists():
+            existing = existing.parent
+        if not os.access(existing, os.W_OK | os.X_OK):
+            message = (
+                f"{name} ({path}) is to be written to, and this user may not write to {existing}. "
+                "Change its owner or mode, or name another place."
+            )
+            raise ConfigError(message)
+
+
 def _overlap(first: Path, second: Path) -> bool:
     return first == second or first in second.parents or second in first.parents
 
