@@ -75,6 +75,6 @@ DetectorConfig = Annotated[
     Discriminator(
         _detector_kind,
         custom_error_type="unknown_kind",
-        custom_error_message=f"kind should be one of {', '.join(DETECTOR_KINDS)}",
+        custom_error_message=f"expected a kind that is one of {', '.join(DETECTOR_KINDS)}",
     ),
 ]
