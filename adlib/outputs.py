@@ -90,6 +90,11 @@ RUNS = (
     OutputColumn("short_history_rows", "BIGINT", "rows whose windows looked back less than asked"),
     OutputColumn("asked_fraction", "DOUBLE", "the share of rows asked for; null where none was"),
     OutputColumn("delivered_fraction", "DOUBLE", "the share of scored rows that was flagged"),
+    OutputColumn(
+        "over_delivered",
+        "BOOLEAN",
+        "whether far more was flagged than asked for (alert.times_asked); null where none was",
+    ),
     OutputColumn("threshold", "DOUBLE", "the lowest score that is flagged"),
     OutputColumn("model_name", "STRING", "the configuration's name"),
     OutputColumn("model_version", "STRING", "the id of the model"),

@@ -37,6 +37,7 @@ from adlib.progress import Meter
 from adlib.publication import publish_scored
 from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
+from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
 from adlib.spark.hygiene import FEEDBACK
@@ -100,7 +101,7 @@ def train(job: Job, *, promote: bool) -> str:
     That is the new one, unless the gate keeps the promoted one in its place.
     """
     registry = registry_of(job.config)
-    incumbent = registry.incumbent() if promote else None
+    incumbent, refused = registry.incumbent() if promote else (None, None)
     before = trained_before(job)
     with job.summary.stage("train"):
         features = read_features(job.spark, job.work)
@@ -120,6 +121,8 @@ def train(job: Job, *, promote: bool) -> str:
     if promote and passed:
         registry.promote(stored.model_id)
     _tell_of_model(job, stored, promoted=promote and passed)
+    if refused is not None:
+        job.summary.add(gate=f"not compared with the promoted model: {refused}")
     return stored.model_id if passed or incumbent is None else incumbent.model_id
 
 
@@ -139,7 +142,20 @@ def score(job: Job, model_id: str | None) -> None:
     with sole_run(job.work, "score", job.day if job.dated else None):
         counts = publish_scored(job, features, parts, ledger, run_id)
     _tell_of_left_dates(job, ledger)
-    job.summary.add(**figures_of_scores(counts, model.threshold))
+    job.summary.add(**figures_of_scores(counts, model.threshold, job.config.alert.times_asked))
+    _tell_of_over_delivery(job)
+
+
+def _tell_of_over_delivery(job: Job) -> None:
+    """Warn of the dates of which far more was flagged than was asked for."""
+    dates = job.summary.figures["over_delivered_dates"]
+    if dates:
+        _LOG.warning(
+            "More than %g times the share asked for was flagged on %s. Look at what came in then; "
+            "train again if it is the new usual.",
+            job.config.alert.times_asked,
+            _few(dates),
+        )
 
 
 def evaluate(job: Job, model_id: str | None) -> None:
@@ -180,7 +196,7 @@ def _shown_by(meter: Meter) -> Progress:
 
     def show(step: int, steps: int, loss: float) -> None:
         _LOG.debug("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
-        meter.at(step, steps, f"steps at most, validation loss {loss:.5f}")
+        meter.at(step, steps, "steps at most", f", validation loss {loss:.5f}")
 
     return show
 
@@ -253,6 +269,14 @@ def _tell_of_model(job: Job, stored: StoredModel, *, promoted: bool) -> None:
     if left:
         _LOG.info("Not learned from: %s.", _few(_noted(left)))
     job.summary.add(**figures_of_model(document, promoted=promoted))
+    if document["provenance"].get("self_test") is None:
+        _LOG.warning(
+            "Model %s is not tested: a self-test needs %d held-out rows, and a column to plant "
+            "anomalies in; %d rows were held out.",
+            document["id"],
+            FEWEST_HELD_OUT,
+            document["provenance"]["rows"]["calibration"],
+        )
     gate = gate_of(document)
     if not gate.get("passed", True):
         _LOG.warning("Model %s is stored and not promoted: %s.", document["id"], gate["why"])

@@ -11,44 +11,29 @@ from rich.text import Text
 
 from adlib.doctor import Check
 from adlib.summary import Summary
+from adlib.wording import told, words
 
 _MOST_DATES = 14
 
 
 def print_summary(summary: Summary) -> None:
-    """Print what a command did."""
+    """Print what a command did: a line for each thing, the details where they are its result."""
     console = Console()
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row(Text(f"adlib {summary.command}", style="bold"), Text(_status(summary)))
-    for name, value in summary.figures.items():
-        if name not in {"metrics", "self_test"} and value not in (None, {}):
-            table.add_row(Text(name.replace("_", " ")), Text(words(value)))
-    seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary.seconds.items())
-    if seconds:
-        table.add_row(Text("seconds"), Text(seconds))
+    for name, said in told(summary):
+        table.add_row(Text(name), Text(said))
     console.print(table)
-    if summary.figures.get("self_test"):
+    if summary.command == "train" and summary.figures.get("self_test"):
         _print_self_test(console, summary.figures["self_test"])
-    if "metrics" in summary.figures:
+    if summary.command == "evaluate" and "metrics" in summary.figures:
         _print_metrics(console, summary.figures["metrics"])
 
 
 def _status(summary: Summary) -> str:
     day = f" for {summary.day}" if summary.day else ""
-    return f"{summary.name}{day}: {summary.status}"
-
-
-def words(value: object) -> str:
-    """Print a figure: large numbers with separators, shares with five digits."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {words(part)}" for key, part in value.items())
-    return str(value)
+    spent = sum(summary.seconds.values())
+    return f"{summary.name}{day}: {summary.status}" + (f" in {spent:.0f} s" if spent else "")
 
 
 def _print_self_test(console: Console, test: Mapping[str, Any]) -> None:

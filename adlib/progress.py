@@ -30,8 +30,8 @@ class Meter(ABC):
         """A stage begins."""
 
     @abstractmethod
-    def at(self, done: int, total: int, what: str) -> None:
-        """So much of a part of the stage is done, such as `steps`; parts may follow each other."""
+    def at(self, done: int, total: int, what: str, note: str = "") -> None:
+        """So much of a part of the stage is done, such as `steps`; a note says how it goes."""
 
     @abstractmethod
     def end(self, stage: str, seconds: float) -> None:
@@ -44,7 +44,7 @@ class Silent(Meter):
     def begin(self, stage: str) -> None:
         """Show nothing."""
 
-    def at(self, done: int, total: int, what: str) -> None:
+    def at(self, done: int, total: int, what: str, note: str = "") -> None:
         """Show nothing."""
 
     def end(self, stage: str, seconds: float) -> None:
@@ -63,16 +63,15 @@ class Lines(Meter):
         self._stage, self._what, self._told_at = stage, "", time.monotonic()
         _LOG.info("%s ...", stage)
 
-    def at(self, done: int, total: int, what: str) -> None:
+    def at(self, done: int, total: int, what: str, note: str = "") -> None:
         """Log how far it is, if a line is due."""
         percent, now = 100 * done // max(total, 1), time.monotonic()
         waited = now - self._told_at
         moved = what != self._what or percent >= self._percent + _LINE_PERCENT
         if waited >= _QUIET_SECONDS or (waited >= _LINE_SECONDS and moved):
             self._what, self._percent, self._told_at = what, percent, now
-            _LOG.info(
-                "%s: %d%%, %s of %s %s", self._stage, percent, f"{done:,}", f"{total:,}", what
-            )
+            said = f"{percent}%, {done:,} of {total:,} {what}{note}"
+            _LOG.info("%s: %s", self._stage, said)
 
     def end(self, stage: str, seconds: float) -> None:
         """Log how long it took."""
@@ -90,9 +89,9 @@ class Bars(Meter):
         """Add a bar."""
         self._bar = self._progress.add_task(stage, total=None, detail="")
 
-    def at(self, done: int, total: int, what: str) -> None:
+    def at(self, done: int, total: int, what: str, note: str = "") -> None:
         """Draw it as far as the part is done."""
-        detail = f"{done:,} of {total:,} {what}"
+        detail = f"{done:,} of {total:,} {what}{note}"
         self._progress.update(self._bar, completed=done, total=total, detail=detail)
 
     def end(self, stage: str, seconds: float) -> None:

@@ -18,7 +18,7 @@ from adlib.errors import AdlibError
 from adlib.job import Job, carried_columns, carried_time, dates_of, key_of
 from adlib.outputs import DAILY_SUMMARY, SCHEMA_VERSION
 from adlib.publishing import StagedDate, publish_date
-from adlib.runs import PUBLISHED, RunRecord, write_record, write_rows
+from adlib.runs import PUBLISHED, RunRecord, over_delivers, write_record, write_rows
 from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.preprocessing import read_quarantine
 from adlib.spark.records import (
@@ -154,7 +154,8 @@ def _record(
     publication: Publication, entry: DateLedger, summary: Summary, anomalies_file: str
 ) -> RunRecord:
     counts, model = publication.counts_of(entry.date), publication.parts.document
-    threshold = publication.threshold
+    threshold, times = publication.threshold, publication.config.alert.times_asked
+    asked = _asked_of(threshold, counts)
     return RunRecord(
         event_date=entry.date,
         run_id=publication.run_id,
@@ -167,7 +168,8 @@ def _record(
         rows_scored=counts.rows_scored,
         rows_flagged=counts.rows_flagged,
         short_history_rows=entry.short_history,
-        asked_fraction=_asked_of(threshold, counts),
+        asked_fraction=asked,
+        over_delivered=over_delivers(counts.rows_flagged, counts.rows_scored, asked, times),
         threshold=threshold.cut
         if threshold.settings.date_rule() is None
         else counts.lowest_flagged,

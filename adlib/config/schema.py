@@ -193,6 +193,18 @@ class EvaluateConfig(Section):
     by: str | None = Field(None, description="Recall by value of this column; never a feature.")
 
 
+class AlertConfig(Section):
+    """When a run says that it flagged far more than was asked for."""
+
+    times_asked: float = Field(
+        3.0,
+        gt=1.0,
+        allow_inf_nan=False,
+        description="A date with more flagged rows than so many times the share asked for is "
+        "marked in runs/ as over_delivered; under 10 flagged rows none is.",
+    )
+
+
 class OutputConfig(Section):
     """What is published, and where."""
 
@@ -220,6 +232,7 @@ class Config(Section):
     detector: DetectorConfig = BlendConfig()
     threshold: ThresholdConfig = Field(default_factory=ThresholdConfig)
     explain: ExplainConfig = ExplainConfig()
+    alert: AlertConfig = AlertConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     output: OutputConfig
     work: PathConfig
