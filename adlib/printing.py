@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adlib.cleaning import Leftover
 from adlib.doctor import Check
 from adlib.summary import Summary
 from adlib.wording import told, words
@@ -103,3 +104,19 @@ def print_checks(checks: Sequence[Check]) -> None:
         mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
         table.add_row(mark, Text(check.name), Text(check.found))
     Console().print(table)
+
+
+def print_leftovers(found: Sequence[Leftover], *, dry_run: bool) -> None:
+    """Print a line for each thing that goes."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for leftover in found:
+        notes = (f"{leftover.since:%Y-%m-%d}", megabytes(leftover.size_bytes), leftover.note)
+        console.print(f"{leftover.kind} {leftover.path} ({', '.join(filter(None, notes))})")
+    total = sum(leftover.size_bytes for leftover in found)
+    verb = "Would delete" if dry_run else "Deleting"
+    console.print(f"{verb} {len(found):,} things, {megabytes(total)}.")
+
+
+def megabytes(size_bytes: int) -> str:
+    """Print a size."""
+    return f"{size_bytes / 1e6:.2f} MB"

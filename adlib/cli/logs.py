@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-LOG_NAME = re.compile(r"[a-z-]+-(\d{8}T\d{6}Z)-\d+\.log")
+_LOG_NAME = re.compile(r"[a-z-]+-(\d{8}T\d{6}Z)-\d+\.log")
 IN_FILE_ALONE = {"in_file_alone": True}
 """What makes a record, given as its `extra`, too long for standard error."""
 _KEPT = 30
@@ -66,7 +66,7 @@ def silenced() -> Iterator[None]:
 @contextmanager
 def log_file(work: Path, command: str) -> Iterator[Path]:
     """Lend the file that a command's log goes to."""
-    directory = work.resolve() / "logs"
+    directory = log_directory(work)
     directory.mkdir(parents=True, exist_ok=True)
     for old in logs_in(directory)[: 1 - _KEPT]:
         old.unlink(missing_ok=True)
@@ -84,9 +84,14 @@ def log_file(work: Path, command: str) -> Iterator[Path]:
         handler.close()
 
 
+def log_directory(work: Path) -> Path:
+    """Return where the logs of commands with this work path are."""
+    return work.resolve() / "logs"
+
+
 def logs_in(directory: Path) -> list[Path]:
     """Return the logs of a directory, the oldest first."""
-    found = {file: LOG_NAME.fullmatch(file.name) for file in directory.glob("*.log")}
+    found = {file: _LOG_NAME.fullmatch(file.name) for file in directory.glob("*.log")}
     began = {file: matched[1] for file, matched in found.items() if matched is not None}
     return sorted(began, key=lambda file: began[file])
 
