@@ -39,7 +39,7 @@ from adlib.publishing import date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_record
 from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
-from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
+from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of, refuse_unread_labels
 from adlib.spark.hygiene import FEEDBACK
 from adlib.spark.ledger import DateLedger, Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
@@ -64,6 +64,8 @@ from adlib.wiring import (
 
 _LOG = logging.getLogger(__name__)
 _MOST_NOTED = 8
+_MUCH = 0.5
+"""When more of the rows than this are quarantined, the configuration is suspect."""
 
 
 def run(job: Job, *, promote: bool) -> None:
@@ -76,6 +78,7 @@ def run(job: Job, *, promote: bool) -> None:
         _LOG.info("No date before %s is prepared yet: preparing the whole table.", job.day)
         preprocess(replace(job, day=None))
     preprocess(job)
+    _check_label(job)
     model_id = train(job, promote=promote)
     score(job, model_id)
     evaluate(job, model_id)
@@ -91,7 +94,16 @@ def preprocess(job: Job) -> Ledger:
         )
     if ledger.left_out:
         _LOG.info("Not prepared: %s.", _few(_noted(ledger.left_out)))
-    job.summary.add(**figures_of_ledger(ledger))
+    figures = figures_of_ledger(ledger)
+    job.summary.add(**figures)
+    if figures["rows_quarantined"] > _MUCH * figures["rows_read"]:
+        _LOG.warning(
+            "%d of %d rows are quarantined (%s): compare the source with source.key, "
+            "source.event_time and features.",
+            figures["rows_quarantined"],
+            figures["rows_read"],
+            ", ".join(f"{why} {rows:,}" for why, rows in figures["quarantined_by_problem"].items()),
+        )
     return ledger
 
 
@@ -146,6 +158,14 @@ def score(job: Job, model_id: str | None) -> None:
     _tell_of_over_delivery(job)
 
 
+def _check_label(job: Job) -> None:
+    """Refuse labels that evaluate cannot read, before anything is published."""
+    features = read_features(job.spark, job.work)
+    label = job.config.source.label
+    if label is not None and label in features.columns:
+        refuse_unread_labels(features, label)
+
+
 def _tell_of_over_delivery(job: Job) -> None:
     """Warn of the dates of which far more was flagged than was asked for."""
     dates = job.summary.figures["over_delivered_dates"]
@@ -168,6 +188,7 @@ def evaluate(job: Job, model_id: str | None) -> None:
         job.summary.add(measured_from=until.isoformat())
     judged = [name for name in (job.config.source.label, job.config.evaluate.by) if name]
     refuse_absent_columns(features, judged)
+    _check_label(job)
     with job.summary.stage("evaluate"):
         dates = dates_of(job, first=until)
         key = key_of(job) if model.threshold.settings.date_rule() else []

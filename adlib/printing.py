@@ -15,12 +15,18 @@ from adlib.summary import Summary
 from adlib.wording import told, words
 
 _MOST_DATES = 14
+_WIDE = 200
+"""Columns of what is no terminal, so that a line there is one line."""
 
 
 def print_summary(summary: Summary) -> None:
     """Print what a command did: a line for each thing, the details where they are its result."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row(Text(f"adlib {summary.command}", style="bold"), Text(_status(summary)))
     for name, said in told(summary):
         table.add_row(Text(name), Text(said))

@@ -131,7 +131,8 @@ class Registry:
             raise ModelError(message)
         if chosen not in self.ids():
             found = ", ".join(self.ids()) or "none"
-            message = f"There is no model {chosen!r} in {self.root}; found: {found}. {_ADVICE}"
+            which = f"model {chosen!r}" if model_id else f"promoted model {chosen!r} any more"
+            message = f"There is no {which} in {self.root}; found: {found}. {_ADVICE}"
             raise ModelError(message)
         stored = read_model(self.root / chosen)
         unpack(stored, str(self.root / chosen))

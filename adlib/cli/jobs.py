@@ -66,9 +66,9 @@ def _story(
 
 def _tell(loaded: Config, summary: Summary, tell: Callable[[Job], object], *, quiet: bool) -> None:
     """Run a story, showing how far it is; leave a record of what refused it."""
+    spark = open_session(f"adlib {summary.command} {loaded.name}", summary.log)
     with shown(quiet=quiet) as meter:
         summary.meter = meter
-        spark = open_session(f"adlib {summary.command} {loaded.name}", summary.log)
         job = Job(loaded, spark, summary, summary.day)
         try:
             with watched(spark, meter.at):

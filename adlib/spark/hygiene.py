@@ -241,10 +241,10 @@ def _refuse_missing(feedback: Source, found: Sequence[str], expected: Sequence[s
 def _refuse_verdicts(feedback: Source, wrong: DataFrame) -> None:
     found = wrong.groupBy(VERDICT).count().orderBy(VERDICT).limit(_SHOWN).collect()
     if found:
-        said = ", ".join(f"{row[VERDICT]!r} in {row['count']:,}" for row in found)
+        said = ", ".join(f"{row[VERDICT]!r} ({row['count']:,})" for row in found)
         message = (
-            f"Each {VERDICT} in {feedback.path} is one of {', '.join(_VERDICTS)}, found something "
-            f"else in {wrong.count():,} rows: {said}. Correct these rows."
+            f"Each {VERDICT} in {feedback.path} is one of {', '.join(_VERDICTS)}, found "
+            f"{wrong.count():,} others: {said}. Correct these rows."
         )
         raise InputError(message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -15,6 +16,8 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from adlib.errors import ConfigError
+
+_LOG = logging.getLogger(__name__)
 
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -99,6 +102,8 @@ def open_session(name: str, chatter: Path | None = None) -> SparkSession:
         ConfigError: Spark cannot start, for want of Java in most cases.
     """
     session = SparkSession.getActiveSession()
+    if session is None:
+        _LOG.info("Starting Spark ...")
     if session is None and chatter is not None and not _has_jvm():
         with _output_into(chatter):
             session = _started(name, "WARN")
