@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from adlib.baselines import BASELINES
+from adlib.runs import over_delivers
 from adlib.spark.ledger import Ledger
 from adlib.spark.records import DateCounts
 from adlib.thresholds import THRESHOLDS, Threshold
@@ -53,14 +54,24 @@ def gate_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return document["provenance"].get("compared") or {}
 
 
-def figures_of_scores(counts: Mapping[date, DateCounts], threshold: Threshold) -> dict[str, Any]:
-    """Return rows scored and flagged, and the share asked for beside the share delivered."""
+def figures_of_scores(
+    counts: Mapping[date, DateCounts], threshold: Threshold, times_asked: float
+) -> dict[str, Any]:
+    """Return rows scored and flagged, the share asked for and delivered, and where it is over."""
+    asked = threshold.asked_fraction
+    over = [
+        day.isoformat()
+        for day, entry in sorted(counts.items())
+        if over_delivers(entry.rows_flagged, entry.rows_scored, asked, times_asked)
+    ]
     scored = sum(entry.rows_scored for entry in counts.values())
     flagged = sum(entry.rows_flagged for entry in counts.values())
     return {
         "rows_scored": scored,
         "rows_flagged": flagged,
-        "asked_fraction": threshold.asked_fraction,
+        "asked_fraction": asked,
         "delivered_fraction": flagged / scored if scored else None,
         "dates": len(counts),
+        "over_delivered": None if asked is None else bool(over),
+        "over_delivered_dates": over,
     }

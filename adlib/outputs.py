@@ -117,6 +117,11 @@ RUNS = (
     OutputColumn("asked_fraction", "DOUBLE", "the share of rows asked for; null where none was"),
     OutputColumn("delivered_fraction", "DOUBLE", "the share of scored rows that was flagged"),
     OutputColumn(
+        "over_delivered",
+        "BOOLEAN",
+        "whether far more was flagged than asked for (alert.times_asked); null where none was",
+    ),
+    OutputColumn(
         "threshold", "DOUBLE", "the lowest score that is flagged; null where none is known"
     ),
     OutputColumn("model_name", "STRING", "the configuration's name"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import StoredModel, document_of
 from adlib.config import config_digest
+from adlib.detectors import Progress
+from adlib.encoding import LEFT_OUT
 from adlib.errors import AdlibError
 from adlib.evaluation import evaluate_rows
 from adlib.figures import figures_of_ledger, figures_of_model, figures_of_scores, gate_of
@@ -31,11 +34,13 @@ from adlib.job import (
     trained_before,
 )
 from adlib.outputs import RUNS
+from adlib.progress import Meter
 from adlib.publication import guide_readers, publish_scored
 from adlib.publishing import Publisher, date_directory, refuse_overlap
 from adlib.runs import REFUSED, RunRecord, published_run, write_rows
+from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
-from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of
+from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of, refuse_unread_labels
 from adlib.spark.hygiene import FEEDBACK
 from adlib.spark.ledger import Ledger, read_ledger, sole_run
 from adlib.spark.preprocessing import preprocess as prepare_table
@@ -59,6 +64,9 @@ from adlib.wiring import (
 )
 
 _LOG = logging.getLogger(__name__)
+_MOST_NOTED = 8
+_MUCH = 0.5
+"""When more of the rows than this are quarantined, the configuration is suspect."""
 
 
 def run(job: Job, *, promote: bool) -> None:
@@ -71,6 +79,7 @@ def run(job: Job, *, promote: bool) -> None:
         _LOG.info("No date before %s is prepared yet: preparing the whole table.", job.day)
         preprocess(replace(job, day=None))
     preprocess(job)
+    _check_label(job)
     model_id = train(job, promote=promote)
     score(job, model_id)
     evaluate(job, model_id)
@@ -84,9 +93,18 @@ def preprocess(job: Job) -> Ledger:
         ledger = prepare_table(
             job.spark, raw, preparation_of(job.config), job.work, job.run_date, job.day
         )
-    for name, why in ledger.left_out.items():
-        _LOG.info("Column %r is left out: %s", name, why)
-    job.summary.add(**figures_of_ledger(ledger))
+    if ledger.left_out:
+        _LOG.info("Not prepared: %s.", _few(_noted(ledger.left_out)))
+    figures = figures_of_ledger(ledger)
+    job.summary.add(**figures)
+    if figures["rows_quarantined"] > _MUCH * figures["rows_read"]:
+        _LOG.warning(
+            "%d of %d rows are quarantined (%s): compare the source with source.key, "
+            "source.event_time and features.",
+            figures["rows_quarantined"],
+            figures["rows_read"],
+            ", ".join(f"{why} {rows:,}" for why, rows in figures["quarantined_by_problem"].items()),
+        )
     return ledger
 
 
@@ -96,7 +114,7 @@ def train(job: Job, *, promote: bool) -> str:
     That is the new one, unless the gate keeps the promoted one in its place.
     """
     registry = registry_of(job.config)
-    incumbent = registry.incumbent() if promote else None
+    incumbent, refused = registry.incumbent() if promote else (None, None)
     before = trained_before(job)
     with job.summary.stage("train"):
         features = read_features(job.spark, job.work)
@@ -110,12 +128,14 @@ def train(job: Job, *, promote: bool) -> str:
         if job.config.train.on == "executor":
             stored = train_on_executor(sample, training)
         else:
-            stored = train_on_driver(sample, training, _log_step)
+            stored = train_on_driver(sample, training, _shown_by(job.summary.meter))
     registry.add(stored)
     passed = gate_of(document_of(stored)).get("passed", True)
     if promote and passed:
         registry.promote(stored.model_id)
     _tell_of_model(job, stored, promoted=promote and passed)
+    if refused is not None:
+        job.summary.add(gate=f"not compared with the promoted model: {refused}")
     return stored.model_id if passed or incumbent is None else incumbent.model_id
 
 
@@ -139,7 +159,28 @@ def score(job: Job, model_id: str | None) -> None:
         counts = publish_scored(job, features, parts, ledger, run_id)
         guide_readers(job, features.schema)
     _tell_of_left_dates(job, ledger)
-    job.summary.add(**figures_of_scores(counts, model.threshold))
+    job.summary.add(**figures_of_scores(counts, model.threshold, job.config.alert.times_asked))
+    _tell_of_over_delivery(job)
+
+
+def _check_label(job: Job) -> None:
+    """Refuse labels that evaluate cannot read, before anything is published."""
+    features = read_features(job.spark, job.work)
+    label = job.config.source.label
+    if label is not None and label in features.columns:
+        refuse_unread_labels(features, label)
+
+
+def _tell_of_over_delivery(job: Job) -> None:
+    """Warn of the dates of which far more was flagged than was asked for."""
+    dates = job.summary.figures["over_delivered_dates"]
+    if dates:
+        _LOG.warning(
+            "More than %g times the share asked for was flagged on %s. Look at what came in then; "
+            "train again if it is the new usual.",
+            job.config.alert.times_asked,
+            _few(dates),
+        )
 
 
 def evaluate(job: Job, model_id: str | None) -> None:
@@ -152,6 +193,7 @@ def evaluate(job: Job, model_id: str | None) -> None:
         job.summary.add(measured_from=until.isoformat())
     judged = [name for name in (job.config.source.label, job.config.evaluate.by) if name]
     refuse_absent_columns(features, judged)
+    _check_label(job)
     with job.summary.stage("evaluate"):
         dates = dates_of(job, first=until)
         key = key_of(job) if model.threshold.settings.date_rule() else []
@@ -175,9 +217,25 @@ def _tell_of_sample(job: Job, sample: Sample) -> None:
         )
 
 
-def _log_step(step: int, steps: int, loss: float) -> None:
-    """Say how far the training is."""
-    _LOG.info("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
+def _shown_by(meter: Meter) -> Progress:
+    """Return what shows how far a training is; the log has each loss."""
+
+    def show(step: int, steps: int, loss: float) -> None:
+        _LOG.debug("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
+        meter.at(step, steps, "steps at most", f", validation loss {loss:.5f}")
+
+    return show
+
+
+def _noted(notes: Mapping[str, str]) -> list[str]:
+    """Return what there is to say of each column."""
+    return [f"{name!r}: {note.removeprefix(LEFT_OUT)}" for name, note in notes.items()]
+
+
+def _few(lines: Sequence[str]) -> str:
+    """Return a few of many things to say in one line."""
+    more = f"; and {len(lines) - _MOST_NOTED} more" if len(lines) > _MOST_NOTED else ""
+    return "; ".join(lines[:_MOST_NOTED]) + more
 
 
 def _tell_of_left_dates(job: Job, ledger: Ledger) -> None:
@@ -206,10 +264,10 @@ def record_refusal(job: Job, error: AdlibError) -> None:
         context_rows=job.summary.figures.get("context_rows"),
         quarantined_by_problem=job.summary.figures.get("quarantined_by_problem"),
     )
-    file = write_rows([record.row()], RUNS, job.work / "staging" / "refused")
     try:
+        file = write_rows([record.row()], RUNS, job.work / "staging" / "refused")
         Publisher(job.output).place_record(record.event_date, file, record.run_id)
-    except AdlibError as unusable:  # the refusal is what matters, and it is raised
+    except (AdlibError, OSError) as unusable:  # the refusal is what matters, and it is raised
         _LOG.warning("The refusal is not recorded in runs/: %s", unusable)
 
 
@@ -222,9 +280,21 @@ def _has_earlier_date(work: Path, day: date) -> bool:
 def _tell_of_model(job: Job, stored: StoredModel, *, promoted: bool) -> None:
     """Log what became of each column, and note what was trained."""
     document = document_of(stored)
-    for name, note in document["provenance"]["columns"].items():
-        _LOG.info("Column %r: %s", name, note)
+    notes = document["provenance"]["columns"]
+    for line in _noted(notes):
+        _LOG.debug("Column %s", line)
+    left = {name: note for name, note in notes.items() if note.startswith(LEFT_OUT)}
+    if left:
+        _LOG.info("Not learned from: %s.", _few(_noted(left)))
     job.summary.add(**figures_of_model(document, promoted=promoted))
+    if document["provenance"].get("self_test") is None:
+        _LOG.warning(
+            "Model %s is not tested: a self-test needs %d held-out rows, and a column to plant "
+            "anomalies in; %d rows were held out.",
+            document["id"],
+            FEWEST_HELD_OUT,
+            document["provenance"]["rows"]["calibration"],
+        )
     gate = gate_of(document)
     if not gate.get("passed", True):
         _LOG.warning("Model %s is stored and not promoted: %s.", document["id"], gate["why"])

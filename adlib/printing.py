@@ -9,46 +9,38 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adlib.cleaning import Leftover
 from adlib.doctor import Check
 from adlib.summary import Summary
+from adlib.wording import told, words
 
 _MOST_DATES = 14
+_WIDE = 200
+"""Columns of what is no terminal, so that a line there is one line."""
 
 
 def print_summary(summary: Summary) -> None:
-    """Print what a command did."""
+    """Print what a command did: a line for each thing, the details where they are its result."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row(Text(f"adlib {summary.command}", style="bold"), Text(_status(summary)))
-    for name, value in summary.figures.items():
-        if name not in {"metrics", "self_test"} and value not in (None, {}):
-            table.add_row(Text(name.replace("_", " ")), Text(words(value)))
-    seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary.seconds.items())
-    if seconds:
-        table.add_row(Text("seconds"), Text(seconds))
+    for name, said in told(summary):
+        table.add_row(Text(name), Text(said))
     console.print(table)
-    if summary.figures.get("self_test"):
+    if summary.command == "train" and summary.figures.get("self_test"):
         _print_self_test(console, summary.figures["self_test"])
-    if "metrics" in summary.figures:
+    if summary.command == "evaluate" and "metrics" in summary.figures:
         _print_metrics(console, summary.figures["metrics"])
 
 
 def _status(summary: Summary) -> str:
     day = f" for {summary.day}" if summary.day else ""
-    return f"{summary.name}{day}: {summary.status}"
-
-
-def words(value: object) -> str:
-    """Print a figure: large numbers with separators, shares with five digits."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {words(part)}" for key, part in value.items())
-    return str(value)
+    spent = sum(summary.seconds.values())
+    return f"{summary.name}{day}: {summary.status}" + (f" in {spent:.0f} s" if spent else "")
 
 
 def _print_self_test(console: Console, test: Mapping[str, Any]) -> None:
@@ -118,3 +110,19 @@ def print_checks(checks: Sequence[Check]) -> None:
         mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
         table.add_row(mark, Text(check.name), Text(check.found))
     Console().print(table)
+
+
+def print_leftovers(found: Sequence[Leftover], *, dry_run: bool) -> None:
+    """Print a line for each thing that goes."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for leftover in found:
+        notes = (f"{leftover.since:%Y-%m-%d}", megabytes(leftover.size_bytes), leftover.note)
+        console.print(f"{leftover.kind} {leftover.path} ({', '.join(filter(None, notes))})")
+    total = sum(leftover.size_bytes for leftover in found)
+    verb = "Would delete" if dry_run else "Deleting"
+    console.print(f"{verb} {len(found):,} things, {megabytes(total)}.")
+
+
+def megabytes(size_bytes: int) -> str:
+    """Print a size."""
+    return f"{size_bytes / 1e6:.2f} MB"

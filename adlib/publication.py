@@ -20,7 +20,7 @@ from adlib.job import Job, carried_columns, carried_time, dates_of, key_of
 from adlib.outputs import ANOMALIES, DAILY_SUMMARY, QUARANTINE, RUNS, SCHEMA_VERSION, SCORES
 from adlib.publishing import Bundle, CountedTable, Manifest, Publisher
 from adlib.readers import Published, write_guide
-from adlib.runs import PUBLISHED, RunRecord, write_rows
+from adlib.runs import PUBLISHED, RunRecord, over_delivers, write_rows
 from adlib.runs import arrow_schema as schema_of
 from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.preprocessing import read_quarantine
@@ -137,7 +137,7 @@ def publish(publication: Publication, entries: Sequence[DateLedger], summary: Su
     publisher = Publisher(publication.output)
     bundles: list[Bundle] = []
     try:
-        for entry in entries:
+        for entry in summary.over(entries, "dates"):
             bundles.append(publisher.open(entry.date))
             _prepare(publication, publisher, bundles[-1], entry, summary)
         publisher.publish(bundles)
@@ -200,7 +200,8 @@ def _record(
     publication: Publication, entry: DateLedger, summary: Summary, manifest: Manifest
 ) -> RunRecord:
     counts, model = publication.counts_of(entry.date), publication.parts.document
-    threshold = publication.threshold
+    threshold, times = publication.threshold, publication.config.alert.times_asked
+    asked = _asked_of(threshold, counts)
     return RunRecord(
         event_date=entry.date,
         run_id=publication.run_id,
@@ -213,7 +214,8 @@ def _record(
         rows_scored=counts.rows_scored,
         rows_flagged=counts.rows_flagged,
         short_history_rows=entry.short_history,
-        asked_fraction=_asked_of(threshold, counts),
+        asked_fraction=asked,
+        over_delivered=over_delivers(counts.rows_flagged, counts.rows_scored, asked, times),
         threshold=threshold.cut
         if threshold.settings.date_rule() is None
         else counts.lowest_flagged,

@@ -95,24 +95,29 @@ class Registry:
             )
             raise ModelError(message) from error
 
-    def incumbent(self) -> StoredModel | None:
-        """Return the promoted model, or None where there is none to compare with: it says why."""
+    def incumbent(self) -> tuple[StoredModel | None, str | None]:
+        """Return the promoted model to compare with, or None, and why where one is refused."""
         try:
-            return None if self.promoted() is None else self.load()
+            return (None if self.promoted() is None else self.load()), None
         except ModelError as error:
             _LOG.warning("A new model is not compared with the promoted one: %s", error)
-            return None
+            return None, str(error)
 
-    def promote(self, model_id: str) -> None:
-        """Point at a model, after checking it.
+    def promote(self, model_id: str) -> str | None:
+        """Point at a model, after checking it; return the id that was pointed at before, if known.
 
         Raises:
             ModelError: if the model is not there or altered.
         """
         self.load(model_id)
+        try:
+            before = self.promoted()
+        except ModelError:
+            before = None
         staged = self.root / f".{_POINTER}.{uuid4().hex}"
         staged.write_text(json.dumps({"id": model_id}) + "\n", "utf-8")
         os.replace(staged, self.root / _POINTER)  # noqa: PTH105 - one call, atomic
+        return before
 
     def load(self, model_id: str | None = None) -> StoredModel:
         """Return a checked model: the one named, else the promoted one.
@@ -126,7 +131,8 @@ class Registry:
             raise ModelError(message)
         if chosen not in self.ids():
             found = ", ".join(self.ids()) or "none"
-            message = f"There is no model {chosen!r} in {self.root}; found: {found}. {_ADVICE}"
+            which = f"model {chosen!r}" if model_id else f"promoted model {chosen!r} any more"
+            message = f"There is no {which} in {self.root}; found: {found}. {_ADVICE}"
             raise ModelError(message)
         stored = read_model(self.root / chosen)
         unpack(stored, str(self.root / chosen))

@@ -20,6 +20,7 @@ from adlib.outputs import SCHEMA_VERSION, OutputColumn
 from adlib.publishing import RUNS as RUNS_TABLE
 from adlib.publishing import Area, examine
 
+_FEWEST_TELLING = 10
 PUBLISHED, REFUSED = "published", "refused"
 
 _ARROW_TYPES = {
@@ -49,6 +50,7 @@ class RunRecord:
     rows_flagged: int | None = None
     short_history_rows: int | None = None
     asked_fraction: float | None = None
+    over_delivered: bool | None = None
     threshold: float | None = None
     model_name: str | None = None
     model_version: str | None = None
@@ -70,6 +72,16 @@ class RunRecord:
             "seconds_by_stage": _json(self.seconds_by_stage),
             "schema_version": SCHEMA_VERSION,
         }
+
+
+def over_delivers(flagged: int, scored: int, asked: float | None, times: float) -> bool | None:
+    """Tell whether far more rows were flagged than asked for; None where no share was asked for.
+
+    Fewer than ten flagged rows may be chance, whatever share of a small date they are.
+    """
+    if asked is None:
+        return None
+    return flagged >= _FEWEST_TELLING and flagged > times * asked * scored
 
 
 def _json(plain: Mapping[str, Any] | None) -> str | None:

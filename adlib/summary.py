@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from adlib.errors import AdlibError
+from adlib.progress import Meter, Silent
 
-_LOG = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
 
 DONE, NOTHING_TO_DO, FAILED = "done", "already published", "failed"
 
@@ -25,6 +26,9 @@ class Summary:
     command: str
     name: str
     day: date | None
+    meter: Meter = field(default_factory=Silent)
+    log: Path | None = None
+    """Where everything is said that was not printed."""
     status: str = DONE
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     figures: dict[str, Any] = field(default_factory=dict)
@@ -32,11 +36,18 @@ class Summary:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage."""
-        _LOG.info("%s: %s ...", self.name, name)
+        """Time a stage, and show that it is at work."""
+        self.meter.begin(name)
         began = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - began, 3)
+        self.meter.end(name, self.seconds[name])
+
+    def over(self, items: Collection[_Item], what: str) -> Iterator[_Item]:
+        """Go through items, showing how many are done."""
+        for done, item in enumerate(items, 1):
+            yield item
+            self.meter.at(done, len(items), what)
 
     def add(self, **figures: object) -> None:
         """Note figures; a later one of the same name takes the place of an earlier one."""
@@ -58,6 +69,7 @@ class Summary:
             "ended_at": datetime.now(UTC).isoformat(),
             **self.figures,
             "seconds": self.seconds,
+            "log": None if self.log is None else str(self.log),
         }
 
     def json_line(self) -> str:

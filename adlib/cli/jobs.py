@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from adlib import pipelines
 from adlib.cli.app import app
+from adlib.cli.endings import explained, unexpected
+from adlib.cli.logs import IN_FILE_ALONE, log_file, silenced
 from adlib.cli.options import (
     ConfigOption,
     DateOption,
@@ -15,17 +19,22 @@ from adlib.cli.options import (
     JsonOption,
     ModelOption,
     PromoteOption,
+    QuietOption,
     SetOption,
     parse_date,
 )
-from adlib.config import load_config
+from adlib.config import Config, load_config
 from adlib.errors import AdlibError, InputError, ModelError
 from adlib.job import Job
 from adlib.printing import print_summary
-from adlib.publishing import refuse_files
+from adlib.progress import shown
+from adlib.publishing import refuse_files, refuse_unwritable
 from adlib.spark.session import open_session
-from adlib.summary import Summary
+from adlib.spark.watching import watched
+from adlib.summary import FAILED, Summary
 from adlib.wiring import paths_of
+
+_LOG = logging.getLogger(__name__)
 
 
 def _story(
@@ -36,24 +45,53 @@ def _story(
     tell: Callable[[Job], object],
     *,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Load the configuration, open Spark, run a story and print its summary."""
     loaded = load_config(config, settings or ())
     refuse_files(paths_of(loaded))
-    asked = parse_date(day)
-    summary = Summary(command, loaded.name, asked)
-    spark = open_session(f"adlib {command} {loaded.name}")
-    job = Job(loaded, spark, summary, asked)
-    try:
-        tell(job)
-    except AdlibError as error:
-        if isinstance(error, InputError | ModelError):
-            pipelines.record_refusal(job, error)
-        summary.fail(error)
-        if as_json:
-            print(summary.json_line())  # noqa: T201 - the contract's last line
-        raise
-    print_summary(summary)
+    refuse_unwritable(paths_of(loaded))
+    summary = Summary(command, loaded.name, parse_date(day))
+    with silenced() if quiet else nullcontext(), log_file(loaded.work.path, command) as log:
+        summary.log = log
+        try:
+            _tell(loaded, summary, tell, quiet=quiet)
+        except Exception as error:
+            failure = _failure(error, log)
+            summary.fail(failure)
+            raise failure from error
+        finally:
+            _end(summary, as_json=as_json, quiet=quiet)
+
+
+def _tell(loaded: Config, summary: Summary, tell: Callable[[Job], object], *, quiet: bool) -> None:
+    """Run a story, showing how far it is; leave a record of what refused it."""
+    spark = open_session(f"adlib {summary.command} {loaded.name}", summary.log)
+    with shown(quiet=quiet) as meter:
+        summary.meter = meter
+        job = Job(loaded, spark, summary, summary.day)
+        try:
+            with watched(spark, meter.at):
+                tell(job)
+        except Exception as error:
+            known = explained(error)
+            if isinstance(known, InputError | ModelError):
+                pipelines.record_refusal(job, known)
+            raise
+
+
+def _failure(error: Exception, log: Path) -> AdlibError:
+    """Log the trace of what failed, say where, and return what to say of it."""
+    _LOG.error("The command failed.", exc_info=error, extra=IN_FILE_ALONE)
+    _LOG.error("The log of this run, with the trace: %s", log)
+    return explained(error) or unexpected(error, f"The trace is in {log}.")
+
+
+def _end(summary: Summary, *, as_json: bool, quiet: bool) -> None:
+    """Print what there is to say at the end: a table of what went well, and a line of JSON."""
+    _LOG.debug("Summary: %s", summary.json_line())
+    if summary.status != FAILED and not quiet:
+        print_summary(summary)
     if as_json:
         print(summary.json_line())  # noqa: T201 - the contract's last line
 
@@ -64,9 +102,10 @@ def preprocess(
     settings: SetOption = None,
     day: DateOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Turn the raw table into the feature table, quarantine and ledger."""
-    _story("preprocess", config, settings, day, pipelines.preprocess, as_json=as_json)
+    _story("preprocess", config, settings, day, pipelines.preprocess, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -75,6 +114,7 @@ def train(
     settings: SetOption = None,
     day: DateOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
     promote: PromoteOption = True,
 ) -> None:
     """Learn a new model version from a sample of the feature table."""
@@ -82,7 +122,7 @@ def train(
     def tell(job: Job) -> object:
         return pipelines.train(job, promote=promote)
 
-    _story("train", config, settings, day, tell, as_json=as_json)
+    _story("train", config, settings, day, tell, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -91,6 +131,7 @@ def score(
     settings: SetOption = None,
     day: DateOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
     model: ModelOption = None,
     engine: EngineOption = "auto",
 ) -> None:
@@ -99,7 +140,7 @@ def score(
     def tell(job: Job) -> None:
         pipelines.score(replace(job, engine=engine), model)
 
-    _story("score", config, settings, day, tell, as_json=as_json)
+    _story("score", config, settings, day, tell, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -108,6 +149,7 @@ def evaluate(
     settings: SetOption = None,
     day: DateOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
     model: ModelOption = None,
 ) -> None:
     """Say how well the scores agree with the labels."""
@@ -115,7 +157,7 @@ def evaluate(
     def tell(job: Job) -> None:
         pipelines.evaluate(job, model)
 
-    _story("evaluate", config, settings, day, tell, as_json=as_json)
+    _story("evaluate", config, settings, day, tell, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -124,6 +166,7 @@ def run(
     settings: SetOption = None,
     day: DateOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
     promote: PromoteOption = True,
 ) -> None:
     """Preprocess, train, score and evaluate."""
@@ -131,4 +174,4 @@ def run(
     def tell(job: Job) -> None:
         pipelines.run(job, promote=promote)
 
-    _story("run", config, settings, day, tell, as_json=as_json)
+    _story("run", config, settings, day, tell, as_json=as_json, quiet=quiet)

@@ -51,8 +51,12 @@ def promote_model(
     as_json: JsonOption = False,
 ) -> None:
     """Make a model the one that score takes."""
-    registry_of(load_config(config, settings or ())).promote(model_id)
-    print(json.dumps({"promoted": model_id}) if as_json else f"Promoted {model_id}.")  # noqa: T201
+    before = registry_of(load_config(config, settings or ())).promote(model_id)
+    place = "the first" if before is None else f"in the place of {before}"
+    if before == model_id:
+        place = "as it was before"
+    plain = {"promoted": model_id, "before": before}
+    print(json.dumps(plain) if as_json else f"Promoted {model_id}, {place}.")  # noqa: T201
 
 
 @models_app.command("verify")

@@ -24,6 +24,9 @@ DateOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="End standard output with one JSON object.")
 ]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", help="Print nothing but errors, and JSON if asked for.")
+]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="A model's id; the promoted one if left out.")
 ]

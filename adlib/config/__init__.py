@@ -1,17 +1,13 @@
 """The configuration: YAML to one frozen value, every problem in one message.
 
-`schema` says which keys there are, `yaml_places` reads YAML and remembers where each key stands,
-`loading` puts them together.
+`schema` says which keys there are, with `detectors` and `thresholds` for what each kind of them
+takes; `yaml_places` reads YAML and remembers where each key stands; `loading` puts them together.
 """
 
+from adlib.config.detectors import DetectorConfig
 from adlib.config.loading import load_config
-from adlib.config.schema import (
-    Config,
-    DetectorConfig,
-    ThresholdConfig,
-    config_digest,
-    json_schema,
-)
+from adlib.config.schema import Config, config_digest, json_schema
+from adlib.config.thresholds import ThresholdConfig
 
 __all__ = [
     "Config",

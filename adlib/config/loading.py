@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from adlib.config.schema import CONTRADICTION, DETECTOR_KINDS, Config
+from adlib.config.detectors import DETECTOR_KINDS
+from adlib.config.schema import CONTRADICTION, Config
+from adlib.config.wording import shortened, words_of
 from adlib.config.yaml_places import Place, PlacedYaml, read_yaml
 from adlib.errors import ConfigError
 
 _SET = "--set"
-_LONGEST_FOUND = 200
-"""Characters of a wrong value or key that a message repeats."""
 
 
 def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
@@ -131,7 +129,8 @@ def _problem(detail: ErrorDetails, placed: PlacedYaml, overridden: set[Place]) -
         place = (*place[:-1], str(place[-1]))
     dotted = ".".join(str(part) for part in place)
     where = _where(place, placed.lines, overridden)
-    return f"{where}: {_words(detail, place, dotted)}"
+    said = _words(detail, place, dotted)
+    return f"{where}: {said.removeprefix(f'{dotted}: ') if where == f'{_SET} {dotted}' else said}"
 
 
 def _where(place: Place, lines: Mapping[Place, int], overridden: set[Place]) -> str:
@@ -147,29 +146,13 @@ def _words(detail: ErrorDetails, place: Place, dotted: str) -> str:
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(place[-1]), _known_keys(detail), n=1, cutoff=0.4)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        return f"unknown key {_shortened(dotted)!r}{meant}"
+        return f"unknown key {shortened(dotted)!r}{meant}"
     if detail["type"] == "missing":
         return f"{dotted!r} is missing"
-    message = detail["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if not dotted:
-        return message
     if detail["type"] == CONTRADICTION:
-        return f"{dotted}: {message}"
-    found = detail["input"]
-    simple = isinstance(found, (str, int, float, bool)) or found is None
-    return f"{dotted}: {message}" + (f"; found {_shortened(yaml_text(found))}" if simple else "")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_FOUND else text[: _LONGEST_FOUND - 1] + "…"
-
-
-def yaml_text(value: Any) -> str:
-    """Print a plain value as YAML would, a string in one line."""
-    if isinstance(value, str) and not value.isprintable():
-        return json.dumps(value)
-    return yaml.safe_dump(value, width=float("inf")).removesuffix("...\n").strip()
+        return f"{dotted}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+    said = words_of(detail)
+    return f"{dotted}: {said}" if dotted else said
 
 
 def _place_in_file(detail: ErrorDetails) -> Place:

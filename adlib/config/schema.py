@@ -5,28 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from adlib.config.detectors import BlendConfig, DetectorConfig
+from adlib.config.section import Section
+from adlib.config.thresholds import ThresholdConfig
 from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
-from adlib.thresholds import DEFAULT_FRACTION
 
 CONTRADICTION: Literal["contradiction"] = "contradiction"
 """The type of an error about keys that are right by themselves."""
@@ -37,13 +29,7 @@ Statistic = Literal["count", "sum", "mean", "std", "max", "gap", "ratio"]
 _NEEDS_OF = {"sum", "mean", "std", "max", "ratio"}
 
 
-class _Section(BaseModel):
-    """A part of the configuration: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-
-class SourceConfig(_Section):
+class SourceConfig(Section):
     """Where the raw table is and what its columns mean."""
 
     path: str = Field(min_length=1, description="A directory, a file, a glob or a table name.")
@@ -79,7 +65,7 @@ class SourceConfig(_Section):
         return value
 
 
-class FeaturesConfig(_Section):
+class FeaturesConfig(Section):
     """Columns by kind; those in no list are no features."""
 
     numeric: tuple[str, ...] = ()
@@ -104,7 +90,7 @@ class FeaturesConfig(_Section):
         return self
 
 
-class WindowConfig(_Section):
+class WindowConfig(Section):
     """What the past of an entity adds to a row: trailing windows that end before it."""
 
     by: str
@@ -137,14 +123,14 @@ class WindowConfig(_Section):
         return self
 
 
-class SampleConfig(_Section):
+class SampleConfig(Section):
     """How much of the table is learned from."""
 
     rows: int = Field(200_000, ge=2, le=5_000_000)
     megabytes: int = Field(512, ge=1, le=8192, description="Cap on the sample's size in memory.")
 
 
-class DateRange(_Section):
+class DateRange(Section):
     """Dates from one to another, both of them included."""
 
     first: date = Field(alias="from")
@@ -158,14 +144,14 @@ class DateRange(_Section):
         return self
 
 
-class FeedbackConfig(_Section):
+class FeedbackConfig(Section):
     """A table of what people found: the key, and a verdict of `anomaly` or `ordinary`."""
 
     path: str = Field(min_length=1, description="A file, a directory or a glob.")
     format: Literal["parquet", "csv"] = "parquet"
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """Where and on what training runs."""
 
     on: Literal["driver", "executor"] = "driver"
@@ -186,7 +172,7 @@ class TrainConfig(_Section):
     )
 
 
-class EncodingConfig(_Section):
+class EncodingConfig(Section):
     """How columns become features."""
 
     scale: Scale = Scale.ASINH
@@ -195,174 +181,44 @@ class EncodingConfig(_Section):
     text_buckets: int = Field(64, ge=2, le=65_536)
 
 
-class AutoencoderConfig(_Section):
-    """The autoencoder's hyper-parameters; what is left out keeps the detector's own default."""
-
-    kind: Literal["autoencoder"]
-    members: int | None = Field(None, ge=2, le=256)
-    hidden: int | None = Field(None, ge=1, le=4096, description="Units of each member.")
-    most_noise: float | None = Field(None, ge=0.0, le=100.0)
-    mask_fraction: float | None = Field(None, ge=0.0, le=0.5)
-    usual_fraction: float | None = Field(None, ge=0.0, le=1.0)
-    steps: int | None = Field(None, ge=1, le=1_000_000)
-    batch_rows: int | None = Field(None, ge=1, le=1_000_000)
-    learning_rate: float | None = Field(None, gt=0.0, le=10.0)
-    trim_fraction: float | None = Field(None, ge=0.0, lt=1.0)
-    most_classes: int | None = Field(
-        None, ge=2, le=100_000, description="Values of a category that are told apart."
-    )
-
-
-class BlendConfig(_Section):
-    """The blend's: its autoencoder's; what is left out keeps the detector's own default."""
-
-    kind: Literal["blend"] = "blend"
-    members: int | None = Field(None, ge=2, le=256)
-    hidden: int | None = Field(None, ge=1, le=4096, description="Units of each member.")
-    steps: int | None = Field(None, ge=1, le=1_000_000)
-
-
-class DenseAutoencoderConfig(_Section):
-    """The dense autoencoder's; what is left out keeps the detector's own default."""
-
-    kind: Literal["dense_autoencoder"]
-    layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(
-        None, min_length=1, max_length=20, description="Units of each hidden layer."
-    )
-    steps: int | None = Field(None, ge=1, le=1_000_000)
-    batch_rows: int | None = Field(None, ge=1, le=1_000_000)
-    learning_rate: float | None = Field(None, gt=0.0, le=10.0)
-    trim_fraction: float | None = Field(None, ge=0.0, lt=1.0)
-    validation_fraction: float | None = Field(None, gt=0.0, lt=1.0)
-
-
-DETECTOR_KINDS: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {
-        "autoencoder": AutoencoderConfig,
-        "blend": BlendConfig,
-        "dense_autoencoder": DenseAutoencoderConfig,
-    }
-)
-
-
-def _detector_kind(given: Any) -> str:
-    """Return which detector a section is about: the default where it does not say."""
-    if isinstance(given, Mapping):
-        return str(given.get("kind", "blend"))
-    return str(getattr(given, "kind", "blend"))
-
-
-DetectorConfig = Annotated[
-    Annotated[AutoencoderConfig, Tag("autoencoder")]
-    | Annotated[BlendConfig, Tag("blend")]
-    | Annotated[DenseAutoencoderConfig, Tag("dense_autoencoder")],
-    Discriminator(
-        _detector_kind,
-        custom_error_type="unknown_kind",
-        custom_error_message=f"kind should be one of {', '.join(DETECTOR_KINDS)}",
-    ),
-]
-
-
-_NEEDED: Mapping[str, tuple[frozenset[str], ...]] = MappingProxyType(
-    {
-        "budget": tuple(map(frozenset, ((), ("fraction",), ("rows_a_day",)))),
-        "fraction": (frozenset(["fraction"]),),
-        "percentile": (frozenset(["value"]),),
-        "zscore": (frozenset(["value"]),),
-        "fixed": (frozenset(["value"]),),
-        "conformal": tuple(map(frozenset, ((), ("value",)))),
-        "fdr": tuple(map(frozenset, ((), ("value",)))),
-        "pot": tuple(map(frozenset, ((), ("value",)))),
-        "top_k": (frozenset(["k"]),),
-        "auto": (frozenset(),),
-    }
-)
-"""What each kind of threshold can be told."""
-_BETWEEN = MappingProxyType(
-    {"percentile": 100.0, "conformal": 1.0, "fdr": 1.0, "pot": 1.0},
-)
-"""Kinds whose value lies between 0 and a bound."""
-
-
-class ThresholdConfig(_Section):
-    """Where strange begins."""
-
-    kind: Literal[
-        "budget",
-        "fraction",
-        "percentile",
-        "zscore",
-        "fixed",
-        "conformal",
-        "fdr",
-        "pot",
-        "top_k",
-        "auto",
-    ] = "budget"
-    value: float | None = Field(
-        None,
-        allow_inf_nan=False,
-        description="Of fixed (a score), percentile (0-100), zscore (deviations), conformal (a "
-        "p-value, 0.01), fdr (share of ordinary rows among those flagged of a date, 0.1) and pot "
-        "(share of rows, 0.001).",
-    )
-    fraction: float | None = Field(None, gt=0.0, lt=1.0, description="Of fraction and budget.")
-    rows_a_day: float | None = Field(None, gt=0.0, allow_inf_nan=False, description="Of budget.")
-    k: int | None = Field(None, ge=1, description="Of top_k: rows of each date.")
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """What the kind of threshold is told; a budget that says nothing is half a percent."""
-        given = {name: getattr(self, name) for name in self._given}
-        return given or ({"fraction": DEFAULT_FRACTION} if self.kind == "budget" else {})
-
-    @property
-    def _given(self) -> frozenset[str]:
-        names = ("value", "fraction", "rows_a_day", "k")
-        return frozenset(name for name in names if getattr(self, name) is not None)
-
-    @model_validator(mode="after")
-    def _what_the_kind_needs(self) -> Self:
-        if self._given not in _NEEDED[self.kind]:
-            named = ["".join(way) for way in _NEEDED[self.kind] if way]
-            ways = " or ".join(named) or "nothing more"
-            found = ", ".join(sorted(self._given)) or "neither"
-            message = f"kind {self.kind} takes {ways}; found {found}"
-            raise ValueError(message)
-        bound = _BETWEEN.get(self.kind)
-        if self.value is not None and bound and not 0.0 < self.value < bound:
-            message = f"the value of {self.kind} lies between 0 and {bound:g}; found {self.value}"
-            raise ValueError(message)
-        return self
-
-
-class ExplainConfig(_Section):
+class ExplainConfig(Section):
     """What is said about flagged rows."""
 
     top: int = Field(3, ge=1, le=3)
 
 
-class EvaluateConfig(_Section):
+class EvaluateConfig(Section):
     """What evaluate breaks its figures down by."""
 
     by: str | None = Field(None, description="Recall by value of this column; never a feature.")
 
 
-class OutputConfig(_Section):
+class AlertConfig(Section):
+    """When a run says that it flagged far more than was asked for."""
+
+    times_asked: float = Field(
+        3.0,
+        gt=1.0,
+        allow_inf_nan=False,
+        description="A date with more flagged rows than so many times the share asked for is "
+        "marked in runs/ as over_delivered; under 10 flagged rows none is.",
+    )
+
+
+class OutputConfig(Section):
     """What is published, and where."""
 
     path: Path
     scores: bool = Field(default=False, description="Publish every row's score as well.")
 
 
-class PathConfig(_Section):
+class PathConfig(Section):
     """A directory."""
 
     path: Path
 
 
-class Config(_Section):
+class Config(Section):
     """The whole configuration."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -376,6 +232,7 @@ class Config(_Section):
     detector: DetectorConfig = BlendConfig()
     threshold: ThresholdConfig = Field(default_factory=ThresholdConfig)
     explain: ExplainConfig = ExplainConfig()
+    alert: AlertConfig = AlertConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     output: OutputConfig
     work: PathConfig

@@ -8,9 +8,10 @@ looks at a row alone, so a batch, a partition or an engine cannot change what a 
 from adlib.encoding.columns import ColumnEncoding
 from adlib.encoding.encoder import Encoder
 from adlib.encoding.features import EncodingSettings, Feature, Kind, Scale
-from adlib.encoding.inference import Candidate, FeatureChoice, choose_features
+from adlib.encoding.inference import LEFT_OUT, Candidate, FeatureChoice, choose_features
 
 __all__ = [
+    "LEFT_OUT",
     "Candidate",
     "ColumnEncoding",
     "Encoder",

@@ -12,6 +12,8 @@ from adlib.encoding.features import Feature, Kind
 from adlib.encoding.words import LONGEST_TEXT
 from adlib.errors import InputError
 
+LEFT_OUT = "left out: "
+"""What the note of a column that is no feature begins with."""
 _IDENTIFIER_ROWS = 1000
 """With fewer values than this, all of them being different says nothing."""
 _IDENTIFIER_SHARE = 0.9
@@ -75,12 +77,12 @@ def _decide_number(column: NumberColumn, feature: Feature) -> tuple[Feature | No
     present = column.values[~np.isnan(column.values)]
     distinct = len(np.unique(present))
     if distinct == 0:
-        return None, "left out: always missing"
+        return None, f"{LEFT_OUT}always missing"
     if distinct == 1 and len(present) == len(column):
-        return None, "left out: constant"
+        return None, f"{LEFT_OUT}constant"
     everything_differs = distinct == len(present) >= _IDENTIFIER_ROWS
     if feature.integral and feature.entity is None and everything_differs:
-        return None, "left out: an identifier (whole numbers, every one different)"
+        return None, f"{LEFT_OUT}an identifier (whole numbers, every one different)"
     return feature, feature.kind.value
 
 
@@ -88,23 +90,23 @@ def _decide_text(column: TextColumn, feature: Feature) -> tuple[Feature | None, 
     used = np.unique(column.codes[column.codes >= 0])
     present = int((column.codes >= 0).sum())
     if len(used) == 0:
-        return None, "left out: always missing"
+        return None, f"{LEFT_OUT}always missing"
     if len(used) == 1 and present == len(column):
-        return None, "left out: constant"
+        return None, f"{LEFT_OUT}constant"
     mostly_different = len(used) >= _IDENTIFIER_SHARE * present
     if _mean_words(column, used) >= _WORDS_OF_TEXT and mostly_different:
         return replace(feature, kind=Kind.TEXT), "text: many words, hardly any value twice"
     if mostly_different and present >= _IDENTIFIER_ROWS:
-        return None, "left out: an identifier (hardly any value stands twice)"
+        return None, f"{LEFT_OUT}an identifier (hardly any value stands twice)"
     return feature, f"categorical: {len(used)} values"
 
 
 def _decide_vector(column: VectorColumn, feature: Feature) -> tuple[Feature | None, str]:
     present = column.values[~np.isnan(column.values).any(axis=1)]
     if present.size == 0:
-        return None, "left out: always missing"
+        return None, f"{LEFT_OUT}always missing"
     if len(present) == len(column) and bool((present == present[0]).all()):
-        return None, "left out: constant"
+        return None, f"{LEFT_OUT}constant"
     return feature, feature.kind.value
 
 

@@ -38,6 +38,7 @@ from adlib.publishing.places import (
     name_by_content,
     refuse_files,
     refuse_overlap,
+    refuse_unwritable,
 )
 from adlib.publishing.publisher import Publisher
 from adlib.publishing.verifying import Examined, examine, published_dates
@@ -57,4 +58,5 @@ __all__ = [
     "published_dates",
     "refuse_files",
     "refuse_overlap",
+    "refuse_unwritable",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from adlib.errors import ConfigError
 
 MANIFESTS, RUNS = "manifests", "runs"
+CLEANABLE = {"quarantine"}
+"""Tables of which a date may go after some time while what was published stays as it is."""
 _NAME_DIGITS = 16
 _OURS = re.compile(r"[a-z_]+-[0-9a-f]{16}(-[0-9]+)?\.(parquet|json)")
 
@@ -106,6 +109,24 @@ def refuse_files(named: Mapping[str, Path]) -> None:
             message = (
                 f"{name} ({path}) is to be a directory, and {existing} is a file. "
                 "Name another place, or move the file away."
+            )
+            raise ConfigError(message)
+
+
+def refuse_unwritable(named: Mapping[str, Path]) -> None:
+    """Refuse paths that this user may not write to.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    for name, path in named.items():
+        existing = path.resolve()
+        while not existing.exists():
+            existing = existing.parent
+        if not os.access(existing, os.W_OK | os.X_OK):
+            message = (
+                f"{name} ({path}) is to be written to, and this user may not write to {existing}. "
+                "Change its owner or mode, or name another place."
             )
             raise ConfigError(message)
 

@@ -14,6 +14,7 @@ from adlib.spark.worker import ANOMALY, RECORD, ROW
 
 LABEL, GROUP = "adlib label", "adlib group"
 MOST_EXACT_ROWS = 10_000_000
+_SHOWN = 5
 _BINS_PER_FOLD = 300.0
 _FINEST_SCORE = 1e6
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
@@ -42,6 +43,27 @@ def label_of(name: str, schema: T.StructType) -> Column:
         "of true, false, yes and no. Name another column under source.label."
     )
     raise InputError(message)
+
+
+def refuse_unread_labels(features: DataFrame, name: str) -> None:
+    """Refuse labels of words none of which is one.
+
+    Raises:
+        InputError: if the column is of a type that is no label, or holds other words alone.
+    """
+    label = label_of(name, features.schema)
+    if not isinstance(features.schema[name].dataType, T.StringType):
+        return
+    if features.where(label.isNotNull()).head(1):
+        return
+    words = features.select(column(name)).where(column(name).isNotNull()).distinct()
+    found = [repr(row[0]) for row in words.limit(_SHOWN).collect()]
+    if found:
+        message = (
+            f"The label {name!r} holds {', '.join(sorted(found))}; a label is a boolean, a number "
+            "or one of true, false, yes and no. Name another column under source.label, or none."
+        )
+        raise InputError(message)
 
 
 def count_rows(records: DataFrame, rows: int) -> CountedRows:

@@ -218,9 +218,12 @@ def _reading(feedback: Source) -> Iterator[None]:
     except (PySparkException, Py4JJavaError) as error:
         if not isinstance(error, AnalysisException) and "FAILED_READ_FILE" not in str(error):
             raise
+        absent = isinstance(error, AnalysisException) and error.getCondition() == "PATH_NOT_FOUND"
+        found = "nothing there" if absent else "a file that is damaged or in another format"
+        key = "path" if absent else "format, or restore the file"
         message = (
-            f"Expected a table of feedback in {feedback.format} at {feedback.path}, found nothing "
-            "there or something else. Correct train.feedback, or leave it out."
+            f"Expected a table of feedback in {feedback.format} at {feedback.path}, found {found}. "
+            f"Correct train.feedback.{key}; or leave train.feedback out."
         )
         raise InputError(message) from error
 
@@ -236,11 +239,12 @@ def _refuse_missing(feedback: Source, found: Sequence[str], expected: Sequence[s
 
 
 def _refuse_verdicts(feedback: Source, wrong: DataFrame) -> None:
-    found = wrong.select(VERDICT).distinct().orderBy(VERDICT).limit(_SHOWN).collect()
+    found = wrong.groupBy(VERDICT).count().orderBy(VERDICT).limit(_SHOWN).collect()
     if found:
+        said = ", ".join(f"{row[VERDICT]!r} ({row['count']:,})" for row in found)
         message = (
             f"Each {VERDICT} in {feedback.path} is one of {', '.join(_VERDICTS)}, found "
-            f"{', '.join(repr(row[VERDICT]) for row in found)}. Correct these rows."
+            f"{wrong.count():,} others: {said}. Correct these rows."
         )
         raise InputError(message)
 

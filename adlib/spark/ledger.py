@@ -275,12 +275,23 @@ def read_ledger(work: Path, day: date | None) -> Ledger:
             f"No finished preprocess of {what} under {work}. Run `adlib preprocess` for it first."
         )
         raise InputError(message)
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    found = [_document(file) for file in files]
     return Ledger(
         dates=tuple(_date_ledger(document) for document in found),
         context_rows=max(document["context_rows"] for document in found),
         left_out={name: why for document in found for name, why in document["left_out"].items()},
     )
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except ValueError as error:
+        message = (
+            f"The ledger {file} cannot be read: it is damaged or cut short. Run `adlib preprocess` "
+            "again, which writes it anew."
+        )
+        raise InputError(message) from error
 
 
 def _date_ledger(document: Mapping[str, Any]) -> DateLedger:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from pyspark import SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
-from pyspark.sql.utils import is_remote
 
 from adlib.errors import ConfigError
+
+_LOG = logging.getLogger(__name__)
 
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -75,33 +79,72 @@ EMBEDDED: Mapping[str, str] = MappingProxyType(
 )
 """How Spark starts where nobody configured a master."""
 
+_SUBMITTED = frozenset({"PYSPARK_GATEWAY_PORT", "SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED"})
+"""What stands in the environment of a program that Spark started, or that a remote Spark serves."""
+_OUTPUTS = (1, 2)
+"""The descriptors that a process inherits as its standard output and error."""
+
 _QUIET: Mapping[str, str] = MappingProxyType(
     {
-        # Standard error ends in one line that says what went wrong.
-        "spark.log.level": "ERROR",
+        # A bar of Spark's own would write over ours.
         "spark.ui.showConsoleProgress": "false",
     }
 )
 
 
-def open_session(name: str) -> SparkSession:
+def open_session(name: str, chatter: Path | None = None) -> SparkSession:
     """Return the active session, or the one that spark-submit configured, or an embedded one.
+
+    A JVM that is started here writes what it has to say into the file of chatter; one that is there
+    already says it where it was told to, errors alone.
 
     Raises:
         ConfigError: Spark cannot start, for want of Java in most cases.
     """
-    session = SparkSession.getActiveSession() or _started(name)
+    session = SparkSession.getActiveSession()
+    if session is None:
+        _LOG.info("Starting Spark ...")
+    if session is None and chatter is not None and not _has_jvm():
+        with _output_into(chatter):
+            session = _started(name, "WARN")
+    elif session is None:
+        session = _started(name, "ERROR")
     for key, value in SETTINGS.items():
         session.conf.set(key, value)
-    if not is_remote():
-        session.sparkContext.setLogLevel("ERROR")
     return session
 
 
-def _started(name: str) -> SparkSession:
+def _has_jvm() -> bool:
+    """Tell whether Spark is somebody else's process, or started already."""
+    theirs = not _SUBMITTED.isdisjoint(os.environ)
+    return theirs or SparkContext._gateway is not None  # noqa: SLF001 - no public name for it
+
+
+@contextmanager
+def _output_into(file: Path) -> Iterator[None]:
+    """Send standard output and error of the processes that are started here into a file."""
+    streams = (sys.stdout, sys.stderr)
+    for stream in streams:
+        stream.flush()
+    kept = [os.dup(descriptor) for descriptor in _OUTPUTS]
+    target = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        for descriptor in _OUTPUTS:
+            os.dup2(target, descriptor)
+        yield
+    finally:
+        for stream in streams:
+            stream.flush()
+        for saved, descriptor in zip(kept, _OUTPUTS, strict=True):
+            os.dup2(saved, descriptor)
+            os.close(saved)
+        os.close(target)
+
+
+def _started(name: str, log_level: str) -> SparkSession:
     """Start Spark, embedded unless something names a master."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    settings = dict(_QUIET)
+    settings = {**_QUIET, "spark.log.level": log_level}
     if not master_is_configured(os.environ):
         settings |= EMBEDDED
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
@@ -121,9 +164,8 @@ def _started(name: str) -> SparkSession:
 
 def master_is_configured(environment: Mapping[str, str]) -> bool:
     """Tell whether spark-submit, PYSPARK_SUBMIT_ARGS or spark-defaults.conf names a master."""
-    submitted = {"PYSPARK_GATEWAY_PORT", "SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED"}
     return (
-        not submitted.isdisjoint(environment)
+        not _SUBMITTED.isdisjoint(environment)
         or _arguments_name_master(environment.get("PYSPARK_SUBMIT_ARGS", ""))
         or _defaults_name_master(environment)
     )

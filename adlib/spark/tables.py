@@ -49,6 +49,7 @@ _ENFORCED: Mapping[str, str] = {
     # Whether a line is malformed must not depend on which columns a query asks for.
     "columnPruning": "false",
 }
+_FIRST_BYTES: Mapping[str, str] = {"parquet": "PAR1", "orc": "ORC"}
 _REFUSED_OPTIONS = frozenset({"mode", "columnnameofcorruptrecord", "columnpruning", "path"})
 
 _FAILED_READ = re.compile(
@@ -139,9 +140,16 @@ def _read_lines(spark: SparkSession, source: Source) -> DataFrame:
     fields = [found for found in inferred.fields if found.name != MALFORMED]
     if not fields:
         raise InputError.nothing_to_read(
-            source.path,
-            f"Point source.path at {source.format} files with a header or a first line.",
+            f"{source.path}, read as {source.format},",
+            f"Set source.format to what the files are, or point source.path at {source.format} "
+            "files with a header or a first line.",
         )
+    for other, mark in _FIRST_BYTES.items():
+        if fields[0].name.startswith(mark):
+            raise InputError(
+                f"Expected {source.format} at {source.path}, found files that begin with {mark!r}, "
+                f"as {other} does. Set source.format to {other}."
+            )
     schema = T.StructType([*fields, T.StructField(MALFORMED, T.StringType())])
     return spark.read.format(source.format).options(**options).schema(schema).load(source.path)
 

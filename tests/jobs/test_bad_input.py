@@ -123,6 +123,67 @@ def test_a_date_that_somebody_else_is_scoring_is_left_to_them(workplace, last_wo
     assert workplace.call("score", "--date", "2026-03-02") == 0
 
 
+@pytest.mark.parametrize(
+    ("command", "settings", "code", "words"),
+    [
+        ("score --engine fast", (), 2, ["'fast' is not one of", "adlib --help"]),
+        ("run --fast", (), 2, ["No such option: --fast", "adlib --help"]),
+        ("run", ("threshold=top_k",), 2, ["expected keys and values", "found top_k"]),
+        ("train", (), 3, ["Nothing to read", "Run `adlib preprocess`"]),
+        ("score", (), 4, ["No model is promoted", "adlib train"]),
+        ("preprocess", ("source.key=[nope]",), 3, ["no column 'nope'", "it has 'id'"]),
+        ("run", ("source.label=method",), 3, ["holds 'card', 'cash', 'wire'", "source.label"]),
+        (
+            "preprocess",
+            ("source.format=csv",),
+            3,
+            ["begin with 'PAR1'", "source.format to parquet"],
+        ),
+        ("preprocess", ("source.format=json",), 3, ["read as json", "Set source.format"]),
+        ("preprocess", ("source.format=orc",), 3, ["cannot be read", "source.format"]),
+        ("preprocess", ("source.path=s3a://a/b",), 2, ["no connector", "--packages"]),
+        ("run", ("features={numeric: [method]}",), 3, ["Nothing to read", "quarantine"]),
+        ("train", ("train.feedback={path: none.csv, format: csv}",), 3, ["Nothing to read"]),
+        ("run --date 2026-03-01", (), 3, ["before 2026-03-01 holds no row", "earlier dates"]),
+        ("run", ("train.until=2020-01-01",), 3, ["before 2020-01-01 holds no row"]),
+        ("models show abc", (), 4, ["no model 'abc'", "adlib models list"]),
+        ("clean --older-than 3weeks", (), 2, ["days as in 90d", "'3weeks'"]),
+    ],
+)
+def test_a_bad_call_ends_with_what_was_found_and_what_to_do(
+    workplace, last_words, command, settings, code, words
+):
+    workplace.write(payments())
+    given = [part for setting in settings for part in ("--set", setting)]
+    assert workplace.call(command, *given) == code
+    said = last_words()
+    for word in words:
+        assert word in said
+    assert said.endswith(f"(exit code {code})")
+    assert not (workplace.root / "out" / "anomalies").exists()
+
+
+def test_a_table_most_of_which_is_quarantined_is_warned_of(workplace, capfd):
+    workplace.write(payments())
+    assert workplace.call("preprocess", "--set", "source.event_time=method") == 0
+    said = capfd.readouterr().err
+    assert "1200 of 1200 rows are quarantined (bad_event_time 1,200): compare" in said
+
+
+def test_a_ledger_cut_short_and_a_pointer_to_nothing_say_what_to_do(workplace, last_words):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("train") == 0
+    ledger = next((workplace.root / "work" / "ledger").glob("*.json"))
+    ledger.write_bytes(ledger.read_bytes()[:20])
+    assert workplace.call("score") == 3
+    assert "Run `adlib preprocess` again" in last_words()
+    pointer = workplace.root / "models" / "payments" / "promoted.json"
+    pointer.write_text('{"id": "00"}', "utf-8")
+    assert workplace.call("score") == 4
+    assert "There is no promoted model '00' any more" in last_words()
+
+
 def test_a_refusal_is_recorded(workplace):
     without_windows(workplace)
     workplace.write(plain_table(a=[1.0] * 50))
@@ -222,6 +283,9 @@ def test_a_truncated_file_is_named(workplace, last_words):
     file = workplace.root / "source" / "second.parquet"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     assert_refused(workplace, last_words, 3, "second.parquet")
+    (run,) = workplace.table("runs").to_pylist()
+    assert run["status"] == "refused"
+    assert "second.parquet" in run["message"]
 
 
 def test_hostile_names_and_values_go_through(workplace):

@@ -72,4 +72,5 @@ def test_an_altered_promoted_model_is_in_nobodys_way(trained, summary_of):
         document.write_bytes(document.read_bytes() + b" ")
     summary = summary_of(trained, "train", "--set", "seed=8")
     assert summary["promoted"] is True
+    assert "not compared with the promoted model: The model at" in str(summary["gate"])
     assert str(summary["model"]) in promoted_of(trained)

@@ -199,7 +199,7 @@ def test_times_in_feedback_without_a_zone_are_local(spark, judge):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("id,verdict\n1,maybe\n2,\n", r"anomaly, ordinary, found None, 'maybe'\. Correct"),
+        ("id,verdict\n1,maybe\n2,\n", r"found 2 others: None \(1\), 'maybe' \(1\)\. Correct"),
         ("id,note\n1,anomaly\n", r"has the columns id, verdict; found id, note\. Add verdict"),
         ("", r"has the columns id, verdict; found none\. Add id, verdict"),
         ("id,verdict\nx,anomaly\n,anomaly\n3,ordinary\n", r"published \(id bigint\), found 2 with"),
@@ -219,7 +219,7 @@ def test_feedback_that_is_not_there_is_refused(features, tmp_path):
 
 def test_feedback_of_another_format_is_refused(features, judge):
     words = judge("id,verdict\n1,anomaly\n", "parquet")
-    with pytest.raises(InputError, match="Expected a table of feedback in parquet"):
+    with pytest.raises(InputError, match="found a file that is damaged or in another"):
         leave_out(features, exclusions(feedback=words))
 
 

@@ -79,7 +79,7 @@ class TestGuide:
         for line in lines:
             assert line.replace(r"\|", "").count("|") == 4
 
-    def test_a_guide_that_says_the_same_is_not_written_again(self, output, tmp_path):
+    def test_a_guide_that_says_the_same_is_not_written_again(self, output):
         published = lay_out(output)
         write_guide(published)
         files = [path for path in output.rglob("*") if path.is_file()]

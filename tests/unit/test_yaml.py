@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adlib.config import Config, load_config
-from adlib.config.loading import yaml_text
+from adlib.config.wording import yaml_text
 from adlib.config.yaml_places import read_yaml
 from adlib.errors import ConfigError
 

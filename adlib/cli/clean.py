@@ -1,0 +1,71 @@
+"""The command that deletes what nobody needs any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from adlib.cleaning import Leftover, Places, leftovers, parse_age
+from adlib.cli.app import app
+from adlib.cli.logs import log_directory, logs_in
+from adlib.cli.options import ConfigOption, JsonOption, QuietOption, SetOption
+from adlib.config import load_config
+from adlib.printing import print_leftovers
+from adlib.spark.ledger import sole_run
+from adlib.wiring import registry_of
+
+
+@app.command()
+def clean(
+    config: ConfigOption,
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="Days since it was written.", metavar="90d")
+    ],
+    settings: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Delete old models, records of runs, quarantine, reports and logs.
+
+    The promoted model stays, and one with which a date was published since then.
+    """
+    loaded = load_config(config, settings or ())
+    before = datetime.now(UTC) - parse_age(older_than)
+    work, output = loaded.work.path.resolve(), loaded.output.path.resolve()
+    places = Places(registry_of(loaded), output, logs_in(log_directory(work)))
+    with nullcontext() if dry_run else sole_run(work, "score", None):
+        found = leftovers(places, before)
+        if not quiet:
+            print_leftovers(found, dry_run=dry_run)
+        if not dry_run:
+            for leftover in found:
+                leftover.delete()
+    if as_json:
+        print(json.dumps(_plain(found, dry_run=dry_run)))  # noqa: T201 - the contract's last line
+
+
+def _plain(found: Sequence[Leftover], *, dry_run: bool) -> dict[str, Any]:
+    gone = [
+        {
+            "kind": leftover.kind,
+            "path": str(leftover.path),
+            "since": leftover.since.astimezone(UTC).isoformat(),
+            "size_bytes": leftover.size_bytes,
+            "note": leftover.note,
+        }
+        for leftover in found
+    ]
+    return {
+        "command": "clean",
+        "dry_run": dry_run,
+        "deleted": [] if dry_run else gone,
+        "found": gone,
+    }
