@@ -1,7 +1,7 @@
 """The command line: parse, run a story, print its summary, end with the right exit code."""
 
-from adlib.cli import jobs, looking, models
+from adlib.cli import init, jobs, looking, models
 from adlib.cli.app import app
 from adlib.cli.endings import main
 
-__all__ = ["app", "jobs", "looking", "main", "models"]
+__all__ = ["app", "init", "jobs", "looking", "main", "models"]

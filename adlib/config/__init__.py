@@ -4,7 +4,7 @@
 `loading` puts them together.
 """
 
-from adlib.config.loading import load_config
+from adlib.config.loading import load_config, yaml_text
 from adlib.config.schema import (
     Config,
     DetectorConfig,
@@ -20,4 +20,5 @@ __all__ = [
     "config_digest",
     "json_schema",
     "load_config",
+    "yaml_text",
 ]
