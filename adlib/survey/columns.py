@@ -24,6 +24,7 @@ _FEWEST_STEPS, _FEWEST_ROWS, _SAME_TIME = 3, 100, 0.999
 """From how many values and rows on, and from which correlation, a number is the time again."""
 _FEWEST_LABELS = 20
 """With fewer rows of a label's value, that some column tells them apart may be chance."""
+_INT64_DIGITS = 18
 _DAY_MICROSECONDS = 86_400_000_000
 
 
@@ -76,19 +77,10 @@ def see_columns(table: pa.Table) -> tuple[list[SeenColumn], dict[str, str]]:
             unusable[name] = str(array.type)
         else:
             kind, values = typed
-            distinct = 0 if kind == "vector" else pc.count_distinct(values, mode="only_valid")
-            missing = _missing(values)
-            seen.append(SeenColumn(name, kind, values, str(array.type), missing, _whole(distinct)))
+            distinct = 0 if kind == "vector" else len(pc.unique(values.drop_null()))
+            stored = str(array.type)
+            seen.append(SeenColumn(name, kind, values, stored, values.null_count, distinct))
     return seen, unusable
-
-
-def _whole(scalar: pa.Scalar | int) -> int:
-    return scalar if isinstance(scalar, int) else int(scalar.as_py())
-
-
-def _missing(values: pa.Array) -> int:
-    nan = pc.sum(pc.is_nan(values)).as_py() or 0 if pa.types.is_floating(values.type) else 0
-    return values.null_count + nan
 
 
 def _plain(column: pa.ChunkedArray) -> pa.Array:
@@ -102,15 +94,26 @@ def _typed(array: pa.Array) -> tuple[ColumnKind, pa.Array] | None:
     kind = array.type
     if pa.types.is_boolean(kind):
         return "boolean", array
-    if pa.types.is_integer(kind):
-        return "number", array.cast(pa.int64(), safe=False)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "number", _finite(array.cast(pa.float64(), safe=False))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return "timestamp", array.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False)
     if _is_text(kind):
         return _typed_text(array.cast(pa.string()))
-    return ("vector", array) if _is_vector(kind) else None
+    if _is_vector(kind):
+        return "vector", array
+    number = _number(array)
+    return None if number is None else ("number", number)
+
+
+def _number(array: pa.Array) -> pa.Array | None:
+    """Return whole numbers as int64, others as float64 with NaN as null; None of no numbers."""
+    kind = array.type
+    small = pa.types.is_decimal(kind) and kind.scale == 0 and kind.precision <= _INT64_DIGITS
+    if pa.types.is_integer(kind) or small:
+        return array.cast(pa.int64(), safe=False)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        values = array.cast(pa.float64(), safe=False)
+        return pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
+    return None
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -129,11 +132,6 @@ def _is_vector(kind: pa.DataType) -> bool:
     return bool(
         listed and (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type))
     )
-
-
-def _finite(values: pa.Array) -> pa.Array:
-    """Return numbers with NaN as null."""
-    return pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
 
 
 def _typed_text(array: pa.Array) -> tuple[ColumnKind, pa.Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,6 +49,8 @@ class Glimpse:
     whole: bool
     """Whether these are all of its rows."""
     options: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, float] = field(default_factory=dict)
+    """How many days each time spans, where the files' footers say so."""
 
 
 def take_glimpse(path: str, named_format: str | None) -> Glimpse:
@@ -75,7 +78,18 @@ def take_glimpse(path: str, named_format: str | None) -> Glimpse:
         ) from error
     if not glimpse.table.num_rows:
         raise InputError.nothing_to_read(path, "Give --source a table that has some.")
+    _refuse_times_of_day(path, glimpse)
     return glimpse
+
+
+def _refuse_times_of_day(path: str, glimpse: Glimpse) -> None:
+    """Refuse at once what Spark will not read, whatever the configuration says."""
+    times = [one.name for one in glimpse.table.schema if pa.types.is_time(one.type)]
+    if glimpse.format == "parquet" and times:
+        raise InputError(
+            f"{path} holds times of day without a date, which Spark cannot read: "
+            f"{', '.join(map(repr, times))}. Store them as text, or leave them out."
+        )
 
 
 def _by_spark(path: str, named_format: str | None) -> Glimpse:
@@ -133,16 +147,26 @@ def _of_columns(files: Sequence[Path], kind: str) -> Glimpse:
     )
     pieces = list(table.get_fragments())
     chosen = _spread(pieces)
+    whole = len(chosen) == len(pieces)
+    days: dict[str, float] = {}
     if kind == "parquet":
         groups = [group for piece in chosen for group in piece.split_by_row_group()]
-        whole = len(chosen) == len(pieces) and len(groups) <= _PIECES
+        whole, days = whole and len(groups) <= _PIECES, _days(groups)
         chosen = _spread(groups)
-    else:
-        whole = len(chosen) == len(pieces)
     most = _most_rows(len(table.schema)) // max(1, len(chosen))
     parts = [piece.scanner(schema=table.schema).head(most) for piece in chosen]
     cut = any(part.num_rows == most for part in parts)
-    return Glimpse(pa.concat_tables(parts), kind, whole=whole and not cut)
+    return Glimpse(pa.concat_tables(parts), kind, whole=whole and not cut, days=days)
+
+
+def _days(groups: Sequence[ds.ParquetFileFragment]) -> dict[str, float]:
+    """Return how many days lie between the first and the last time, by the statistics."""
+    times: dict[str, list[datetime]] = {}
+    for group in groups:
+        for name, bounds in (group.row_groups[0].statistics or {}).items():
+            if isinstance(bounds["min"], datetime):
+                times.setdefault(name, []).extend(bounds.values())
+    return {name: (max(seen) - min(seen)).total_seconds() / 86_400 for name, seen in times.items()}
 
 
 def _spread(pieces: Sequence[ds.Fragment]) -> list[ds.Fragment]:
@@ -164,7 +188,10 @@ def _of_lines(files: Sequence[Path], kind: str) -> Glimpse:
         first = pa.Table.from_batches([_first(reader)], reader.schema)
         ended = _first(reader).num_rows == 0
     if kind == "csv":
-        first = first.rename_columns(_names_in_spark(first.column_names))
+        names = _names_in_spark(first.column_names)
+        if names != first.column_names:  # Spark would find that the header is not what it named
+            options["enforceSchema"] = "true"
+        first = first.rename_columns(names)
     most = _most_rows(first.num_columns)
     whole = ended and len(files) == 1 and first.num_rows <= most
     return Glimpse(first.slice(0, most), kind, whole, options)

@@ -18,6 +18,7 @@ from adlib.survey.columns import (
     follows,
     has_time_of_day,
     see_columns,
+    span_days,
     tells_apart,
 )
 from adlib.survey.glimpse import Glimpse
@@ -127,8 +128,8 @@ def survey(glimpse: Glimpse) -> Survey:
         _ours,
         _labels,
         _event_time,
-        _key,
         _epochs,
+        _key,
         _entity,
         _other_identifiers,
     )
@@ -164,7 +165,7 @@ def _survey(
     windows = (
         suggest_windows(
             seen[entity],
-            seen[time],
+            glimpse.days.get(time, span_days(seen[time])),
             [seen[guess.column] for guess in found.of(Role.NUMERIC)],
             [seen[guess.column] for guess in found.of(Role.KEEP) if guess.column != entity],
         )
@@ -419,9 +420,20 @@ def _untimed_features(columns: Sequence[SeenColumn]) -> list[Guess]:
 
 def _said(column: SeenColumn, notes: Mapping[str, str]) -> str:
     note = notes[column.name].removeprefix("left out: ").removeprefix("categorical: ")
-    missing = f", {column.missing / column.rows:.0%} missing" if column.missing else ""
+    some = 0 < column.missing < column.rows
+    missing = f", {column.missing / column.rows:.0%} missing" if some else ""
     if column.kind == "text" and column.stored.startswith("int"):
         return f"{note}: a code, not an amount{missing}"
-    if note in {"numeric", "boolean", "vector"}:
-        return f"{column.stored}{missing}"
+    if note == "numeric":
+        return f"{_range(column)}{missing}"
+    if note in {"boolean", "vector"}:
+        return f"stored as {column.stored}{missing}"
     return f"{note}{missing}"
+
+
+def _range(column: SeenColumn) -> str:
+    """Say what numbers a column holds."""
+    bounds = pc.min_max(column.array).as_py()
+    span = f"{bounds['min']:.6g} to {bounds['max']:.6g}"
+    whole = f"whole numbers, {span}" if column.integral else span
+    return f"{whole}, stored as text" if "string" in column.stored else whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adlib.survey.columns import SeenColumn, span_days
+from adlib.survey.columns import SeenColumn
 from adlib.survey.names import amount_rank
 
 _LENGTHS = {"30d": 30.0, "7d": 7.0, "1d": 1.0, "1h": 1 / 24}
@@ -26,12 +26,12 @@ class WindowIdea:
 
 def suggest_windows(
     entity: SeenColumn,
-    time: SeenColumn,
+    days: float,
     numbers: Sequence[SeenColumn],
     others: Sequence[SeenColumn],
 ) -> tuple[WindowIdea, ...]:
-    """Suggest windows by the entity, then by other identifiers; none where time is too short."""
-    fitting = [name for name, days in _LENGTHS.items() if days * _SHARE_OF_SPAN <= span_days(time)]
+    """Suggest windows by the entity, then by other identifiers; none where the days are too few."""
+    fitting = [name for name, length in _LENGTHS.items() if length * _SHARE_OF_SPAN <= days]
     if not fitting:
         return ()
     over = fitting[0]
