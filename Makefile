@@ -13,7 +13,7 @@ STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench-speed bench-growth bench-quality java
+.PHONY: help demo test check docs package audit bench-speed bench-growth bench-quality java
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
@@ -37,6 +37,9 @@ check: $(STAMP) ## format, lint, types, import contracts, docstrings
 	run lint-imports --no-logo; \
 	run flake8 adlib jobs; \
 	exit $$failed
+
+docs: $(STAMP) ## the reference pages, made of the schema and of the outputs' columns
+	@$(BIN)/python -m adlib.reference docs
 
 bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5000000 STAGE_ROWS=10000000 OUT=file.json
 	@$(BIN)/python tests/benchmarks/speed.py --rows $(ROWS) --stage-rows $(STAGE_ROWS) \
