@@ -41,6 +41,17 @@ check: $(STAMP) ## format, lint, types, import contracts, docstrings
 docs: $(STAMP) ## the reference pages, made of the schema and of the outputs' columns
 	@$(BIN)/python -m adlib.reference docs
 
+package: $(STAMP) ## the wheel, the zip for --py-files, the Dockerfile checked, the list of parts (SBOM): all in dist
+	@rm -rf dist build
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
+	@cp dist/adlib-*.whl dist/adlib.zip
+	@$(BIN)/python release/parts.py dist/adlib.cdx.json
+	@$(BIN)/python release/images.py conf/docker/Dockerfile
+	@ls -sh dist
+
+audit: $(STAMP) ## known holes in the locked packages, where an index of them can be reached
+	@$(BIN)/python release/audit.py constraints.txt
+
 bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5000000 STAGE_ROWS=10000000 OUT=file.json
 	@$(BIN)/python tests/benchmarks/speed.py --rows $(ROWS) --stage-rows $(STAGE_ROWS) \
 	  --out $(or $(OUT),.bench/speed.json)
