@@ -13,11 +13,14 @@ STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check docs package audit bench-speed bench-growth bench-quality java
+.PHONY: help install demo test check docs package audit bench-speed bench-growth bench-quality java
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
 	  | awk -F '\t' '{ printf "make %-13s %s\n", $$1, $$2 }'
+
+install: $(STAMP) java ## .venv with adlib and everything that it needs, from the lock
+	@echo "Installed: $(BIN)/adlib"
 
 demo: $(STAMP) java ## make a table of traffic with planted incidents, find them and show them
 	@rm -rf demo
