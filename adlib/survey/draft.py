@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adlib.config import yaml_text
-from adlib.survey.roles import FEATURE_ROLES, Guess, Role, Survey
+from adlib.survey.found import FEATURE_ROLES, Guess, Role, Survey
 from adlib.survey.windows import WindowIdea
 
 _WIDTH = 100

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adlib.survey.roles import Guess, Role, Survey
+from adlib.survey.found import Guess, Role, Survey
 
 _MOST_NAMED = 6
 

@@ -3,93 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adlib.encoding import Candidate, Feature, Kind, choose_features
 from adlib.outputs import RESERVED_NAMES
-from adlib.spark.columns import columns_from_arrow
 from adlib.spark.planning import OURS
-from adlib.survey.columns import (
-    SeenColumn,
-    follows,
-    has_time_of_day,
-    see_columns,
-    span_days,
-    tells_apart,
-)
+from adlib.survey.columns import SeenColumn, follows, see_columns, span_days, tells_apart
+from adlib.survey.found import Guess, Role, Survey
 from adlib.survey.glimpse import Glimpse
+from adlib.survey.kinds import guess_features
 from adlib.survey.names import (
     entity_rank,
     event_time_rank,
-    sounds_like_code,
     sounds_like_identifier,
     sounds_like_label,
     sounds_like_time,
 )
-from adlib.survey.windows import WindowIdea, suggest_windows
-
-
-class Role(Enum):
-    """What a column is taken for."""
-
-    KEY = "key"
-    EVENT_TIME = "event_time"
-    ENTITY = "entity"
-    LABEL = "label"
-    EXCLUDE = "exclude"
-    KEEP = "keep"
-    NUMERIC = "numeric"
-    CATEGORICAL = "categorical"
-    BOOLEAN = "boolean"
-    TIMESTAMP = "timestamp"
-    TEXT = "text"
-    VECTOR = "vector"
-    LEFT_OUT = "left out"
-
-
-FEATURE_ROLES = (
-    Role.NUMERIC,
-    Role.CATEGORICAL,
-    Role.BOOLEAN,
-    Role.TIMESTAMP,
-    Role.TEXT,
-    Role.VECTOR,
-)
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What one column is taken for, and why."""
-
-    column: str
-    role: Role
-    why: str
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a table is taken for."""
-
-    rows: int
-    whole: bool
-    """Whether all rows were looked at."""
-    guesses: tuple[Guess, ...]
-    windows: tuple[WindowIdea, ...]
-    by: str | None
-    """A column that says what kind of anomaly a labelled row is."""
-
-    def of(self, role: Role) -> tuple[Guess, ...]:
-        """Return the guesses of one role, in the order of the columns."""
-        return tuple(guess for guess in self.guesses if guess.role is role)
-
-    def column_of(self, role: Role) -> str | None:
-        """Return the one column of a role, if there is one."""
-        return next((guess.column for guess in self.of(role)), None)
-
+from adlib.survey.windows import suggest_windows
 
 _IDENTIFYING_ROWS = 1000
 """With fewer rows, a column without the name of an identifier is unique by chance."""
@@ -141,7 +73,7 @@ def survey(glimpse: Glimpse) -> Survey:
         guesses += _taken(_leaks(rest, label), rest)
     if time is not None:
         guesses += _taken(_times_again(rest, time), rest)
-    guesses += _features(rest, time)
+    guesses += guess_features(rest, timed=time is not None)
     return _survey(glimpse, guesses, seen, label)
 
 
@@ -356,84 +288,3 @@ def _times_again(rest: _Rest, time: SeenColumn) -> list[Guess]:
         for column in rest.values()
         if column.kind == "number" and follows(column, time)
     ]
-
-
-_ROLES: Mapping[Kind, Role] = {
-    Kind.NUMBER: Role.NUMERIC,
-    Kind.BOOLEAN: Role.BOOLEAN,
-    Kind.CATEGORY: Role.CATEGORICAL,
-    Kind.TEXT: Role.TEXT,
-    Kind.VECTOR: Role.VECTOR,
-}
-_KINDS: Mapping[str, Kind] = {
-    "number": Kind.NUMBER,
-    "boolean": Kind.BOOLEAN,
-    "text": Kind.CATEGORY,
-    "vector": Kind.VECTOR,
-}
-
-
-def _features(rest: _Rest, time: SeenColumn | None) -> list[Guess]:
-    """Decide of all others what kind of feature each is, as training would."""
-    guesses = [
-        Guess(column.name, Role.TIMESTAMP, _said_of_time(column))
-        for column in rest.values()
-        if column.kind == "timestamp" and column.distinct > 1
-    ]
-    dull = [
-        Guess(column.name, Role.LEFT_OUT, "holds one value or none")
-        for column in rest.values()
-        if column.kind == "timestamp" and column.distinct <= 1
-    ]
-    untimed = [column for column in rest.values() if column.kind != "timestamp"]
-    if not untimed and (guesses or time is not None):
-        return [*guesses, *dull]
-    return [*guesses, *dull, *_untimed_features([_as_code(column) for column in untimed])]
-
-
-def _said_of_time(column: SeenColumn) -> str:
-    return "a time: hour and weekday" if has_time_of_day(column) else "a date: its weekday"
-
-
-def _as_code(column: SeenColumn) -> SeenColumn:
-    """Take whole numbers that are called codes for words."""
-    if column.integral and column.distinct > 2 and sounds_like_code(column.name):  # noqa: PLR2004
-        return replace(column, kind="text", array=column.array.cast(pa.string()))
-    return column
-
-
-def _untimed_features(columns: Sequence[SeenColumn]) -> list[Guess]:
-    features = [
-        Feature(column.name, _KINDS[column.kind], column.name, integral=column.integral)
-        for column in columns
-    ]
-    table = pa.table([column.array for column in columns], [column.name for column in columns])
-    choice = choose_features(
-        columns_from_arrow(table, features, {}), [Candidate(feature) for feature in features]
-    )
-    chosen = {feature.name: _ROLES[feature.kind] for feature in choice.features}
-    return [
-        Guess(column.name, chosen.get(column.name, Role.LEFT_OUT), _said(column, choice.notes))
-        for column in columns
-    ]
-
-
-def _said(column: SeenColumn, notes: Mapping[str, str]) -> str:
-    note = notes[column.name].removeprefix("left out: ").removeprefix("categorical: ")
-    some = 0 < column.missing < column.rows
-    missing = f", {column.missing / column.rows:.0%} missing" if some else ""
-    if column.kind == "text" and column.stored.startswith("int"):
-        return f"{note}: a code, not an amount{missing}"
-    if note == "numeric":
-        return f"{_range(column)}{missing}"
-    if note in {"boolean", "vector"}:
-        return f"stored as {column.stored}{missing}"
-    return f"{note}{missing}"
-
-
-def _range(column: SeenColumn) -> str:
-    """Say what numbers a column holds."""
-    bounds = pc.min_max(column.array).as_py()
-    span = f"{bounds['min']:.6g} to {bounds['max']:.6g}"
-    whole = f"whole numbers, {span}" if column.integral else span
-    return f"{whole}, stored as text" if "string" in column.stored else whole
