@@ -13,11 +13,14 @@ STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench-speed bench-growth bench-quality java
+.PHONY: help install demo test check docs package audit bench-speed bench-growth bench-quality java
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
 	  | awk -F '\t' '{ printf "make %-13s %s\n", $$1, $$2 }'
+
+install: $(STAMP) java ## .venv with adlib and everything that it needs, from the lock
+	@echo "Installed: $(BIN)/adlib"
 
 demo: $(STAMP) java ## make a table of traffic with planted incidents, find them and show them
 	@rm -rf demo
@@ -37,6 +40,20 @@ check: $(STAMP) ## format, lint, types, import contracts, docstrings
 	run lint-imports --no-logo; \
 	run flake8 adlib jobs; \
 	exit $$failed
+
+docs: $(STAMP) ## the reference pages, made of the schema and of the outputs' columns
+	@$(BIN)/python -m adlib.reference docs
+
+package: $(STAMP) ## the wheel, the zip for --py-files, the Dockerfile checked, the list of parts (SBOM): all in dist
+	@rm -rf dist build
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
+	@cp dist/adlib-*.whl dist/adlib.zip
+	@$(BIN)/python release/parts.py dist/adlib.cdx.json
+	@$(BIN)/python release/images.py conf/docker/Dockerfile
+	@ls -sh dist
+
+audit: $(STAMP) ## known holes in the locked packages, where an index of them can be reached
+	@$(BIN)/python release/audit.py constraints.txt
 
 bench-speed: $(BENCH_STAMP) java ## speed beside what a user would write: ROWS=5000000 STAGE_ROWS=10000000 OUT=file.json
 	@$(BIN)/python tests/benchmarks/speed.py --rows $(ROWS) --stage-rows $(STAGE_ROWS) \

@@ -7,7 +7,7 @@ import typer
 app = typer.Typer(
     name="adlib",
     help="Find the strange rows of a very large table, and say why each is strange.",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

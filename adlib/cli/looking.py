@@ -14,6 +14,7 @@ from adlib.config import json_schema, load_config
 from adlib.doctor import examine
 from adlib.errors import ConfigError
 from adlib.printing import print_checks
+from adlib.reference import configuration_reference
 
 
 @app.command()
@@ -34,6 +35,11 @@ def doctor(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of the configuration."""
-    print(json.dumps(json_schema(), indent=2))  # noqa: T201 - the command's output
+def schema(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the reference for people instead.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of the configuration, with which editors complete and check it."""
+    printed = configuration_reference() if markdown else json.dumps(json_schema(), indent=2)
+    print(printed.rstrip("\n"))  # noqa: T201 - the command's output

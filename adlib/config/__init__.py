@@ -8,6 +8,7 @@ from adlib.config.detectors import DetectorConfig
 from adlib.config.loading import load_config
 from adlib.config.schema import Config, config_digest, json_schema
 from adlib.config.thresholds import ThresholdConfig
+from adlib.config.wording import yaml_text
 
 __all__ = [
     "Config",
@@ -16,4 +17,5 @@ __all__ = [
     "config_digest",
     "json_schema",
     "load_config",
+    "yaml_text",
 ]

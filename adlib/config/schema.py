@@ -32,18 +32,52 @@ _NEEDS_OF = {"sum", "mean", "std", "max", "ratio"}
 class SourceConfig(Section):
     """Where the raw table is and what its columns mean."""
 
-    path: str = Field(min_length=1, description="A directory, a file, a glob or a table name.")
-    format: Literal["parquet", "csv", "json", "orc", "table"] = "parquet"
-    options: dict[str, str] = Field({}, description="Options of Spark's reader for the format.")
-    key: tuple[str, ...] = Field((), description="Columns that identify a row.")
-    event_time: str | None = Field(None, description="When the row happened.")
-    timezone: str = Field("UTC", description="Where a date begins.")
-    entity: str | None = Field(None, description="Whom the row is about; a feature only if listed.")
-    label: str | None = Field(None, description="Read by evaluate alone.")
+    path: str = Field(
+        min_length=1,
+        description="The table, as Spark opens it: a directory, a file, a glob, or a table's name "
+        "with format table.",
+    )
+    format: Literal["parquet", "csv", "json", "orc", "table"] = Field(
+        "parquet", description="What the files are; table is a name in Spark's catalog."
+    )
+    options: dict[str, str] = Field(
+        {},
+        description="Options of Spark's reader, such as sep. CSV has a header, inferred types and "
+        "quoted line breaks unless they say otherwise. mode, columnNameOfCorruptRecord, "
+        "columnPruning and path are refused, since with them rows would vanish.",
+    )
+    key: tuple[str, ...] = Field(
+        (),
+        description="Columns that identify a row, carried to every output. A row without one, and "
+        "copies of one, go to quarantine. Without a key a row is known by row_hash, a hash of its "
+        "content, which equal rows share.",
+    )
+    event_time: str | None = Field(
+        None,
+        description="When the row happened: a timestamp, a date, or text that begins with a date. "
+        "Without it the whole table belongs to the date of the run, and there are no windows.",
+    )
+    timezone: str = Field(
+        "UTC",
+        description="Where a date begins, and the zone of times that name none, such as "
+        "Europe/Berlin.",
+    )
+    entity: str | None = Field(
+        None, description="Whom the row is about: a customer, a host. A feature only if listed."
+    )
+    label: str | None = Field(
+        None,
+        description="1, true or yes marks an anomaly, 0, false or no an ordinary row. evaluate "
+        "reads it, training never does.",
+    )
     exclude: tuple[str, ...] = Field((), description="Columns that are never a feature.")
-    keep: tuple[str, ...] = Field((), description="Carried to the outputs, not a feature.")
+    keep: tuple[str, ...] = Field(
+        (), description="Columns carried to the anomalies for whoever looks at them; no features."
+    )
 
-    @field_validator("options", mode="before")
+    @field_validator(
+        "options", mode="before", json_schema_input_type=dict[str, str | bool | int | float]
+    )
     @classmethod
     def _words(cls, value: object) -> object:
         """Let YAML's true, false and numbers stand for Spark's words."""
@@ -68,12 +102,16 @@ class SourceConfig(Section):
 class FeaturesConfig(Section):
     """Columns by kind; those in no list are no features."""
 
-    numeric: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    boolean: tuple[str, ...] = ()
-    timestamp: tuple[str, ...] = ()
-    text: tuple[str, ...] = ()
-    vector: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = Field((), description="Amounts; text that holds numbers is read.")
+    categorical: tuple[str, ...] = Field(
+        (), description="Names, of text or numbers: no order, no distance."
+    )
+    boolean: tuple[str, ...] = Field((), description="True and false, 1 and 0, or words for them.")
+    timestamp: tuple[str, ...] = Field(
+        (), description="Times, whose hour and weekday become features; of a date its weekday."
+    )
+    text: tuple[str, ...] = Field((), description="Free text: which words stand in it.")
+    vector: tuple[str, ...] = Field((), description="Lists of numbers, all of one length.")
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -90,19 +128,40 @@ class FeaturesConfig(Section):
         return self
 
 
+def _listed(value: object) -> object:
+    """Let one stand for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 class WindowConfig(Section):
     """What the past of an entity adds to a row: trailing windows that end before it."""
 
-    by: str
-    over: tuple[str, ...] = Field(min_length=1, description="Lengths such as 30m, 12h or 7d.")
-    take: tuple[Statistic, ...] = Field(min_length=1)
-    of: str | None = None
+    by: str = Field(description="The column of the entity whose past is looked at.")
+    over: tuple[str, ...] = Field(
+        min_length=1,
+        description="One length or several, such as 30m, 12h or 7d. Rows whose windows the table "
+        "does not fill are scored and not learned from.",
+    )
+    take: tuple[Statistic, ...] = Field(
+        min_length=1,
+        description="count: earlier rows; gap: seconds since the previous one; of the column `of`: "
+        "sum, mean, std, max, and ratio, how many times the entity's own mean before.",
+    )
+    of: str | None = Field(
+        None, description="The number to take it of. Only count and gap do without."
+    )
 
-    @field_validator("over", "take", mode="before")
+    @field_validator("over", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
-    def _listed(cls, value: object) -> object:
-        """Let one stand for a list of one."""
-        return [value] if isinstance(value, str) else value
+    def _listed_lengths(cls, value: object) -> object:
+        return _listed(value)
+
+    @field_validator(
+        "take", mode="before", json_schema_input_type=Statistic | tuple[Statistic, ...]
+    )
+    @classmethod
+    def _listed_statistics(cls, value: object) -> object:
+        return _listed(value)
 
     @field_validator("over")
     @classmethod
@@ -126,15 +185,22 @@ class WindowConfig(Section):
 class SampleConfig(Section):
     """How much of the table is learned from."""
 
-    rows: int = Field(200_000, ge=2, le=5_000_000)
-    megabytes: int = Field(512, ge=1, le=8192, description="Cap on the sample's size in memory.")
+    rows: int = Field(
+        200_000,
+        ge=2,
+        le=5_000_000,
+        description="How many rows, drawn by a hash of the row and the seed.",
+    )
+    megabytes: int = Field(
+        512, ge=1, le=8192, description="Cap on the sample's size in memory: fewer rows if wide."
+    )
 
 
 class DateRange(Section):
     """Dates from one to another, both of them included."""
 
-    first: date = Field(alias="from")
-    last: date = Field(alias="to")
+    first: date = Field(alias="from", description="The first date.")
+    last: date = Field(alias="to", description="The last date.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -148,20 +214,30 @@ class FeedbackConfig(Section):
     """A table of what people found: the key, and a verdict of `anomaly` or `ordinary`."""
 
     path: str = Field(min_length=1, description="A file, a directory or a glob.")
-    format: Literal["parquet", "csv"] = "parquet"
+    format: Literal["parquet", "csv"] = Field("parquet", description="What the files are.")
 
 
 class TrainConfig(Section):
     """Where and on what training runs."""
 
-    on: Literal["driver", "executor"] = "driver"
-    until: date | None = Field(None, description="Train on what came before this date.")
+    on: Literal["driver", "executor"] = Field(
+        "driver",
+        description="Where the fit runs; on an executor no row reaches the driver. The model is "
+        "the same.",
+    )
+    until: date | None = Field(
+        None,
+        description="Train on what came before this date, evaluate on what came after. May not be "
+        "after --date.",
+    )
     exclude_flagged: bool = Field(
         default=True,
         description="With --date, do not learn from rows published as anomalies of earlier dates. "
         "Without it nothing is left out by this: a rerun would learn from other rows.",
     )
-    exclude_dates: tuple[DateRange, ...] = Field((), description="Dates not to learn from.")
+    exclude_dates: tuple[DateRange, ...] = Field(
+        (), description="Dates not to learn from, such as outages."
+    )
     feedback: FeedbackConfig | None = Field(
         None,
         description="Rows with the verdict anomaly are not learned from, rows with the verdict "
@@ -175,16 +251,27 @@ class TrainConfig(Section):
 class EncodingConfig(Section):
     """How columns become features."""
 
-    scale: Scale = Scale.ASINH
-    vocabulary: int = Field(1000, ge=1, le=100_000)
-    hash_buckets: int = Field(256, ge=2, le=65_536)
-    text_buckets: int = Field(64, ge=2, le=65_536)
+    scale: Scale = Field(
+        Scale.ASINH,
+        description="How numbers are brought to one size. asinh squashes heavy tails and keeps "
+        "their order; robust counts in interquartile ranges and squashes nothing; standard "
+        "counts in standard deviations; minmax is 0 to 1; quantile is the rank.",
+    )
+    vocabulary: int = Field(
+        1000, ge=1, le=100_000, description="A category with more values than this is hashed."
+    )
+    hash_buckets: int = Field(
+        256, ge=2, le=65_536, description="Into how many a category of many values is hashed."
+    )
+    text_buckets: int = Field(
+        64, ge=2, le=65_536, description="Into how many the words of a free text are hashed."
+    )
 
 
 class ExplainConfig(Section):
     """What is said about flagged rows."""
 
-    top: int = Field(3, ge=1, le=3)
+    top: int = Field(3, ge=1, le=3, description="How many reasons a flagged row gets.")
 
 
 class EvaluateConfig(Section):
@@ -208,35 +295,56 @@ class AlertConfig(Section):
 class OutputConfig(Section):
     """What is published, and where."""
 
-    path: Path
+    path: Path = Field(
+        description="A directory that driver and executors share; relative to where it is called."
+    )
     scores: bool = Field(default=False, description="Publish every row's score as well.")
 
 
 class PathConfig(Section):
     """A directory."""
 
-    path: Path
+    path: Path = Field(
+        description="A directory that driver and executors share; relative to where it is called."
+    )
 
 
 class Config(Section):
     """The whole configuration."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    seed: int = Field(7, ge=0, le=2**31 - 1)
-    source: SourceConfig
-    features: Literal["auto"] | FeaturesConfig = "auto"
-    windows: tuple[WindowConfig, ...] = ()
-    sample: SampleConfig = SampleConfig()
-    train: TrainConfig = TrainConfig()
-    encoding: EncodingConfig = EncodingConfig()
-    detector: DetectorConfig = BlendConfig()
-    threshold: ThresholdConfig = Field(default_factory=ThresholdConfig)
-    explain: ExplainConfig = ExplainConfig()
-    alert: AlertConfig = AlertConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
-    output: OutputConfig
-    work: PathConfig
-    models: PathConfig = PathConfig(path=Path("models"))
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Of the job and its models: letters, digits, dot, dash and underscore.",
+    )
+    seed: int = Field(7, ge=0, le=2**31 - 1, description="Of the sample and of the fit.")
+    source: SourceConfig = Field(description="Where the raw table is and what its columns mean.")
+    features: Literal["auto"] | FeaturesConfig = Field(
+        "auto",
+        description="auto: every column by its type, identifiers and constants left out, which the "
+        "log says; or lists of columns by kind, and those in no list are not read.",
+    )
+    windows: tuple[WindowConfig, ...] = Field(
+        (), description="What an entity's own past says of a row. Needs source.event_time."
+    )
+    sample: SampleConfig = Field(SampleConfig(), description="How much is learned from.")
+    train: TrainConfig = Field(TrainConfig(), description="Where and on what training runs.")
+    encoding: EncodingConfig = Field(EncodingConfig(), description="How columns become features.")
+    detector: DetectorConfig = Field(BlendConfig(), description="What learns what is ordinary.")
+    threshold: ThresholdConfig = Field(
+        default_factory=ThresholdConfig, description="Where strange begins."
+    )
+    explain: ExplainConfig = Field(ExplainConfig(), description="What is said of flagged rows.")
+    alert: AlertConfig = Field(AlertConfig(), description="When a date delivers too much.")
+    evaluate: EvaluateConfig = Field(
+        EvaluateConfig(), description="What evaluate breaks its figures down by."
+    )
+    output: OutputConfig = Field(description="What is published, and where.")
+    work: PathConfig = Field(
+        description="Where the feature table is, which training reads back, and what is staged."
+    )
+    models: PathConfig = Field(
+        PathConfig(path=Path("models")), description="Where the models of all names are."
+    )
 
     @field_validator("features", mode="wrap")
     @classmethod

@@ -46,7 +46,13 @@ class ThresholdConfig(Section):
         "pot",
         "top_k",
         "auto",
-    ] = "budget"
+    ] = Field(
+        "budget",
+        description="budget: what people can look at, a fraction or rows_a_day, half a percent if "
+        "nothing is said; fraction; percentile; zscore; fixed: a score; conformal: a p-value; pot: "
+        "peaks over threshold; auto: where scores are more than the bulk's tail accounts for; by "
+        "date, scoring twice: top_k, and fdr, a share of false alarms (Benjamini-Hochberg).",
+    )
     value: float | None = Field(
         None,
         allow_inf_nan=False,
@@ -54,8 +60,12 @@ class ThresholdConfig(Section):
         "p-value, 0.01), fdr (share of ordinary rows among those flagged of a date, 0.1) and pot "
         "(share of rows, 0.001).",
     )
-    fraction: float | None = Field(None, gt=0.0, lt=1.0, description="Of fraction and budget.")
-    rows_a_day: float | None = Field(None, gt=0.0, allow_inf_nan=False, description="Of budget.")
+    fraction: float | None = Field(
+        None, gt=0.0, lt=1.0, description="Of fraction and budget: share of rows."
+    )
+    rows_a_day: float | None = Field(
+        None, gt=0.0, allow_inf_nan=False, description="Of budget: rows of a date, scoring twice."
+    )
     k: int | None = Field(None, ge=1, description="Of top_k: rows of each date.")
 
     @property

@@ -33,7 +33,7 @@ class _Reader(yaml.SafeLoader):
     }
 
 
-_TRUE_OR_FALSE = re.compile("true|True|TRUE|false|False|FALSE")
+_TRUE_OR_FALSE = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
 _Reader.add_implicit_resolver("tag:yaml.org,2002:bool", _TRUE_OR_FALSE, list("tTfF"))
 
 

@@ -50,6 +50,10 @@ class TestYaml:
         (found,) = refusal(text)
         assert problem in found
 
+    @pytest.mark.parametrize("word", ["true1", "falsehood", "Trueness", "on", "no"])
+    def test_a_word_that_begins_like_true_or_false_is_a_word(self, word):
+        assert read_yaml(f"a: {word}").values == {"a": word}
+
     def test_aliases_that_grow_without_bound_are_refused_at_once(self, refusal):
         levels = "".join(
             f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]\n" for level in range(1, 10)
