@@ -87,15 +87,13 @@ class TestGuide:
         write_guide(published)
         assert {path: path.stat().st_ino for path in files} == before
 
-    def test_a_guide_that_says_something_else_takes_the_place_of_the_old_one(
-        self, output, tmp_path
-    ):
+    def test_a_guide_that_says_something_else_takes_the_place_of_the_old_one(self, output):
         write_guide(lay_out(output))
         (output / "README.md").write_text("mine", "utf-8")
         write_guide(lay_out(output, quarantine=True))
         assert "# Anomalies: card-payments" in (output / "README.md").read_text("utf-8")
         assert "quarantine_by_problem" in (output / "views/duckdb.sql").read_text("utf-8")
-        assert not list((tmp_path / "staging").iterdir())
+        assert not list(output.parent.rglob("*.part"))
 
 
 class TestDuckDb:
