@@ -182,6 +182,12 @@ class Layout:
         )
 
     @cached_property
+    def blocks_of_numbers(self) -> Ints:
+        """Which block each of a matrix's numbers belongs to: shape (numbers,)."""
+        widths = [0 if block.loss is Loss.CATEGORY else block.width for block in self.blocks]
+        return np.repeat(np.arange(len(self.blocks)), widths)
+
+    @cached_property
     def categories(self) -> tuple[Block, ...]:
         """The blocks of which one column is 1 and all others are 0, in order."""
         return tuple(block for block in self.blocks if block.loss is Loss.CATEGORY)

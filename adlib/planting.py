@@ -50,6 +50,8 @@ class Planted:
     columns: Columns
     rows: Mapping[str, slice | None]
     """Which rows are of each kind; None where the table has no column for it."""
+    origins: Ints
+    """Which ordinary row each of them was: shape (rows,)."""
 
     @property
     def kinds(self) -> dict[str, slice]:
@@ -63,15 +65,26 @@ def plant(columns: Columns, features: Sequence[Feature], seed: int) -> Planted:
     Columns that no feature speaks for come along as they are.
     """
     parts: list[Columns] = [take_rows(columns, slice(0, 0))]
+    origins: list[Ints] = [np.empty(0, dtype=np.intp)]
     rows: dict[str, slice | None] = {}
     start = 0
     for place, (kind, planter) in enumerate(PLANTERS.items()):
         part = planter(_Ordinary(columns, features), np.random.default_rng([seed, place]))
-        rows[kind] = None if part is None else slice(start, start + row_count(part))
+        rows[kind] = None if part is None else slice(start, start + len(part.origins))
         if part is not None:
-            parts.append(part)
-            start += row_count(part)
-    return Planted({name: _stacked([part[name] for part in parts]) for name in columns}, rows)
+            parts.append(part.columns)
+            origins.append(part.origins)
+            start += len(part.origins)
+    stacked = {name: _stacked([part[name] for part in parts]) for name in columns}
+    return Planted(stacked, rows, np.concatenate(origins))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one kind."""
+
+    columns: Columns
+    origins: Ints
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,7 @@ class _Ordinary:
         return any(feature.integral for feature in self.features if feature.name == name)
 
 
-def _swapped_values(ordinary: _Ordinary, draw: np.random.Generator) -> Columns | None:
+def _swapped_values(ordinary: _Ordinary, draw: np.random.Generator) -> _Part | None:
     """Take a third of a row's values, at least two, from another row."""
     count, names = row_count(ordinary.columns), ordinary.names
     if len(names) < 2 or count < 2:  # noqa: PLR2004 - one value from elsewhere is an ordinary one
@@ -119,10 +132,10 @@ def _swapped_values(ordinary: _Ordinary, draw: np.random.Generator) -> Columns |
     planted = take_rows(ordinary.columns, rows)
     for name, place in zip(names, order, strict=True):
         planted[name] = ordinary.columns[name].take(np.where(place < swapped, donors, rows))
-    return planted
+    return _Part(planted, rows)
 
 
-def _shifted_number(ordinary: _Ordinary, draw: np.random.Generator) -> Columns | None:
+def _shifted_number(ordinary: _Ordinary, draw: np.random.Generator) -> _Part | None:
     """Move one number by six spreads of its column: up, or either way where some are negative."""
 
     def shifted(values: Floats, column: NumberColumn) -> Floats:
@@ -133,7 +146,7 @@ def _shifted_number(ordinary: _Ordinary, draw: np.random.Generator) -> Columns |
     return _with_numbers(ordinary, draw, shifted)
 
 
-def _wrong_magnitude(ordinary: _Ordinary, draw: np.random.Generator) -> Columns | None:
+def _wrong_magnitude(ordinary: _Ordinary, draw: np.random.Generator) -> _Part | None:
     """Make one number fifty times what it is; a zero becomes fifty spreads."""
 
     def magnified(values: Floats, column: NumberColumn) -> Floats:
@@ -142,7 +155,7 @@ def _wrong_magnitude(ordinary: _Ordinary, draw: np.random.Generator) -> Columns 
     return _with_numbers(ordinary, draw, magnified)
 
 
-def _broken_relation(ordinary: _Ordinary, draw: np.random.Generator) -> Columns | None:
+def _broken_relation(ordinary: _Ordinary, draw: np.random.Generator) -> _Part | None:
     """Mirror one of two related numbers at its median, in rank, so that it stays an ordinary one.
 
     The relation is the strongest rank correlation, of at least 0.5, that enough rows show: both
@@ -154,11 +167,12 @@ def _broken_relation(ordinary: _Ordinary, draw: np.random.Generator) -> Columns 
         rows = draw.permutation(np.flatnonzero(sides == sign))[:MOST_PLANTED]
         if len(rows) >= _FEWEST_RELATED:
             values = _mirrored(numbers[other].values, rows)
-            return {**take_rows(ordinary.columns, rows), other: NumberColumn(values)}
+            planted = {**take_rows(ordinary.columns, rows), other: NumberColumn(values)}
+            return _Part(planted, rows)
     return None
 
 
-def _unseen_category(ordinary: _Ordinary, draw: np.random.Generator) -> Columns | None:
+def _unseen_category(ordinary: _Ordinary, draw: np.random.Generator) -> _Part | None:
     """Give one category a value that no row holds."""
     categories = ordinary.categories()
     present = {name: column.codes >= 0 for name, column in categories.items()}
@@ -168,19 +182,17 @@ def _unseen_category(ordinary: _Ordinary, draw: np.random.Generator) -> Columns 
     planted = take_rows(ordinary.columns, rows)
     for name, here in chosen.items():
         planted[name] = _with_unseen(categories[name].take(rows), here)
-    return planted
+    return _Part(planted, rows)
 
 
-PLANTERS: Mapping[str, Callable[[_Ordinary, np.random.Generator], Columns | None]] = (
-    MappingProxyType(
-        {
-            "swapped_values": _swapped_values,
-            "shifted_number": _shifted_number,
-            "wrong_magnitude": _wrong_magnitude,
-            "broken_relation": _broken_relation,
-            "unseen_category": _unseen_category,
-        }
-    )
+PLANTERS: Mapping[str, Callable[[_Ordinary, np.random.Generator], _Part | None]] = MappingProxyType(
+    {
+        "swapped_values": _swapped_values,
+        "shifted_number": _shifted_number,
+        "wrong_magnitude": _wrong_magnitude,
+        "broken_relation": _broken_relation,
+        "unseen_category": _unseen_category,
+    }
 )
 """Every kind of anomaly, and what plants it."""
 
@@ -189,7 +201,7 @@ def _with_numbers(
     ordinary: _Ordinary,
     draw: np.random.Generator,
     changed: Callable[[Floats, NumberColumn], Floats],
-) -> Columns | None:
+) -> _Part | None:
     """Change one number of each row, of those that it holds; whole numbers stay whole."""
     numbers = ordinary.numbers()
     present = {name: np.isfinite(column.values) for name, column in numbers.items()}
@@ -204,7 +216,7 @@ def _with_numbers(
             after = changed(before, numbers[name])
             values[here] = _whole(before, after) if ordinary.is_integral(name) else after
         planted[name] = NumberColumn(values)
-    return planted
+    return _Part(planted, rows)
 
 
 def _whole(before: Floats, after: Floats) -> Floats:

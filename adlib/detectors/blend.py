@@ -55,6 +55,9 @@ _VOUCHED = 6.0
 _LEAST = 1e-3
 """Share of the largest usual distance that a nat takes at the least."""
 _MEASURED_ROWS = 20_000
+_ORDINARY_SHARE = 0.9
+_EVEN_ODDS = 0.5
+"""Between no and yes, 0 and 1; of a logit it is 0."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class BlendSettings(DetectorSettings):
             Local.fit(measured.numbers, layout.measured, seed),
             Marginal.fit(features),
             EvidenceCurves.unfitted(len(_WEIGHTS), _SHARES),
+            np.zeros((len(_WEIGHTS), len(layout.blocks)), dtype=np.float32),
         )
         fitted = unmeasured.measured_on(measured)
         refuse_equal_scores(fitted, features)
@@ -96,6 +100,7 @@ class BlendSettings(DetectorSettings):
             "local": Local.shapes(numbers),
             "marginal": Marginal.shapes(layout),
             "views": EvidenceCurves.shapes(len(_WEIGHTS), _SHARES),
+            "parts": {"ordinary": (len(_WEIGHTS), len(layout.blocks))},
         }
         of_network = _part_of(tensors, "network")
         own = {name: part for name, part in tensors.items() if not name.startswith("network_")}
@@ -112,6 +117,7 @@ class BlendSettings(DetectorSettings):
             Local(*arrays["local"]),
             Marginal.restore(layout, *arrays["marginal"]),
             EvidenceCurves(*arrays["views"]),
+            *arrays["parts"],
         )
 
     def to_plain(self) -> dict[str, Any]:  # noqa: D102
@@ -129,6 +135,9 @@ class Blend(Detector):
     marginal: Marginal
     views: EvidenceCurves
     """From each view's distance to its evidence."""
+    ordinary: Floats
+    """What each block adds to each view's distance in nine rows of ten at the most: shape (views,
+    blocks), float32. What it adds beyond that is its part in a row that is strange."""
     kind: ClassVar[str] = "blend"
 
     @property
@@ -149,10 +158,13 @@ class Blend(Detector):
         judged, buffers = self.network.judge(features), Buffers()
         marginal = self.marginal.parts(features, buffers)
         votes = self._votes(self._distances(features, judged.scores, marginal), buffers)
-        losses = np.zeros((len(self.layout.blocks), len(features)), dtype=np.float64)
-        for vote, parts in zip(votes, self._parts(features, judged, marginal), strict=True):
-            losses += vote * _shares(parts)
-        return Judgement(column_sum(votes), np.ascontiguousarray(losses.T), judged.expected)
+        parts = np.stack(self._parts(features, judged, marginal))
+        added = votes[:, None] * np.stack([*map(_shares, parts, self.ordinary)])
+        losses = np.zeros(added.shape[1:], dtype=np.float64)
+        for of_view in added:
+            losses += of_view
+        expected = self._expected(features, judged.expected.T, added)
+        return Judgement(column_sum(votes), np.ascontiguousarray(losses.T), expected.T)
 
     def _distances(
         self, features: FeatureMatrix, network: Floats, marginal: tuple[Floats, ...]
@@ -190,14 +202,41 @@ class Blend(Detector):
             self._spread_out(rarities, categories),
         )
 
+    def _expected(self, features: FeatureMatrix, network: Floats, added: Floats) -> Floats:
+        """Return what is expected in place of each row: shape (width, rows).
+
+        The network's reconstruction, unless another view adds more to a block and knows better what
+        to expect there: of a number what the others predict, or the median; of a category the
+        commonest value.
+        """
+        expected = network.copy()
+        linear, tail = self.linear.expected(features), self.marginal.usual[:, None]
+        by_network = added[0] + added[2]  # no crowd near by is no expectation
+        by_view = np.stack([by_network, added[1], added[3] + added[4]]).argmax(axis=0)
+        numbers = self.layout.number_columns
+        for number, index in enumerate(self.layout.blocks_of_numbers):
+            block, view = self.layout.blocks[index], by_view[index]
+            if block.width == 1:
+                others = np.stack([linear[number], np.broadcast_to(tail[number], view.shape)])
+                others -= _EVEN_ODDS if block.loss is Loss.BINARY else 0.0
+                expected[numbers[number]] = np.choose(view, [expected[numbers[number]], *others])
+        for block, rare in zip(self.layout.blocks, added[5] > by_network, strict=True):
+            if block.loss is Loss.CATEGORY:
+                common = -self.marginal.rarity_by_value[block.span, None]
+                expected[block.span] = np.where(rare, common, expected[block.span])
+        return expected
+
     def measured_on(self, rows: FeatureMatrix) -> Blend:
-        """Read off rows how far is far in each view."""
+        """Read off rows how far is far in each view, and what a block adds to nine in ten rows."""
         buffers = Buffers()
         marginal = self.marginal.parts(rows, buffers)
-        distances = self._distances(rows, self.network.score(rows, buffers), marginal)
+        judged = self.network.judge(rows)
+        distances = self._distances(rows, judged.scores, marginal)
         largest = np.quantile(np.abs(distances), 1.0 - _SHARES[-1], axis=1)
         views = EvidenceCurves.fit(distances, _SHARES, _LEAST * np.maximum(1.0, largest))
-        return replace(self, views=views)
+        parts = self._parts(rows, judged, marginal)
+        ordinary = [np.quantile(part, _ORDINARY_SHARE, axis=1) for part in parts]
+        return replace(self, views=views, ordinary=np.stack(ordinary).astype(np.float32))
 
     def _by_block(self, parts: Floats) -> Floats:
         """Add up what numbers add, shape (numbers, rows), to (blocks, rows)."""
@@ -223,6 +262,7 @@ class Blend(Detector):
                 "local": self.local.tensors(),
                 "marginal": self.marginal.tensors(),
                 "views": self.views.tensors(),
+                "parts": {"ordinary": self.ordinary},
             }
         )
 
@@ -244,10 +284,15 @@ def _part_of(tensors: Tensors, part: str) -> dict[str, Any]:
     }
 
 
-def _shares(parts: Floats) -> Floats:
-    """Divide what blocks add, shape (blocks, rows), by the row's sum; equal where that is 0."""
-    total = column_sum(parts)
+def _shares(parts: Floats, ordinary: Floats) -> Floats:
+    """Return the share of each block in what blocks add beyond the ordinary: (blocks, rows).
+
+    Where none adds more, in what they add at all; where that is nothing, they share alike.
+    """
+    beyond = np.maximum(parts - ordinary.astype(parts.dtype)[:, None], 0.0)
+    counted = np.where(column_sum(beyond) > 0.0, beyond, parts)
+    total = column_sum(counted)
     shares: Floats = np.where(
-        total > 0.0, parts / np.where(total > 0.0, total, 1.0), 1.0 / max(1, len(parts))
+        total > 0.0, counted / np.where(total > 0.0, total, 1.0), 1.0 / max(1, len(parts))
     )
     return shares

@@ -103,14 +103,28 @@ class Linear:
 
         A number that its relations to others make less strange counts as nothing.
         """
-        away, along = self._away(features), self._along(features)
+        added: Floats = np.maximum(self._away(features) * self._pull(features), 0.0)
+        return added
+
+    def expected(self, features: FeatureMatrix) -> Floats:
+        """Return each number as all others together predict it: shape (numbers, rows)."""
         whiten, precision, lengths = self._cast(features.dtype, "whiten", "precision", "lengths")
+        squares = np.square(whiten)
+        own = squares.sum(axis=0)
+        own += precision * (1.0 - (squares * np.square(lengths)[:, None]).sum(axis=0))
+        gap = self._pull(features) / np.where(own > 0.0, own, 1.0)[:, None]
+        predicted: Floats = features.numbers - gap
+        return predicted
+
+    def _pull(self, features: FeatureMatrix) -> Floats:
+        """Return half the slope of the squared distance along each number: (numbers, rows)."""
+        whiten, precision, lengths = self._cast(features.dtype, "whiten", "precision", "lengths")
+        along = self._along(features)
         pull = _product(along, whiten.T)
         if precision.any():
             seen = _product(along * np.square(lengths)[:, None], whiten.T)
-            pull = pull + precision[:, None] * (away - seen)
-        added: Floats = np.maximum(away * pull, 0.0)
-        return added
+            pull = pull + precision[:, None] * (self._away(features) - seen)
+        return pull
 
     def _away(self, features: FeatureMatrix) -> Floats:
         """Return how far each number is from its centre: shape (numbers, rows)."""

@@ -51,10 +51,13 @@ class Local:
 
     def parts(self, features: FeatureMatrix) -> Floats:
         """Return what each number adds to the squared distance: shape (numbers, rows), >= 0."""
-        kept = self.kept.astype(features.dtype)
-        nearest = kept[self._squares(features).argmin(axis=0)]
-        squares: Floats = np.square(self._scaled(features) - nearest.T)
+        squares: Floats = np.square(self._scaled(features) - self._nearest(features))
         return squares
+
+    def _nearest(self, features: FeatureMatrix) -> Floats:
+        """Return the nearest centre of each row, scaled: shape (numbers, rows)."""
+        nearest: Floats = self.kept.astype(features.dtype)[self._squares(features).argmin(axis=0)].T
+        return nearest
 
     def _scaled(self, features: FeatureMatrix) -> Floats:
         scaled: Floats = features.numbers * self.scale.astype(features.dtype)[:, None]

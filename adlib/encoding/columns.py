@@ -30,7 +30,7 @@ from adlib.arrays import (
 )
 from adlib.encoding.features import Feature
 from adlib.encoding.wording import calendar_text, exact_text, number_text, shortened
-from adlib.encoding.words import bag_of_words, hashed_bucket, vocabulary_form
+from adlib.encoding.words import hashed_bucket, vocabulary_form
 from adlib.errors import InputError
 
 LARGEST_ENCODED = 1e9
@@ -39,7 +39,12 @@ LARGEST_ENCODED = 1e9
 NOTHING = "nothing"
 """What is expected where no value is."""
 
+ANOTHER_TIME = "another time"
+"""What is expected where no time of the day or the week is likelier than others."""
+
 _LARGEST_FINITE = 1e300
+_LEAST_CERTAINTY = 0.2
+"""Length of an expected sine and cosine below which they point nowhere."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,13 @@ class ColumnEncoding(abc.ABC):
     @abc.abstractmethod
     def decode(self, reconstruction: Floats) -> str:
         """Return what a reconstruction of this span, shape (width,), says in the source's words."""
+
+    def expected_text(self, reconstruction: Floats, column: Column, row: int) -> str:  # noqa: ARG002
+        """Return what was expected in place of one row's value, in the source's words.
+
+        Some kinds say more when they know what came instead.
+        """
+        return self.decode(reconstruction)
 
     @abc.abstractmethod
     def is_missing(self, column: Column) -> Flags:
@@ -118,6 +130,11 @@ class NumberEncoding(ColumnEncoding):
     knots: tuple[float, ...]
     """Quantiles of the sample, evenly spaced in rank; empty unless scaled by quantile."""
     marks_missing: bool
+    least: float = -_LARGEST_FINITE
+    """The sample's; nothing less is expected."""
+    most: float = _LARGEST_FINITE
+    decimals: int | None = None
+    """After which every number of the sample ends; None: they do not."""
     type_name: ClassVar[str] = "number"
 
     def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102 - said on the base
@@ -151,7 +168,9 @@ class NumberEncoding(ColumnEncoding):
         return np.clip(ranked, -LARGEST_ENCODED, LARGEST_ENCODED)
 
     def expected_number(self, reconstruction: Floats) -> float:  # noqa: D102
-        value = float(reconstruction[0])
+        return min(max(self._unscaled(float(reconstruction[0])), self.least), self.most)
+
+    def _unscaled(self, value: float) -> float:
         if self.knots:
             knots = np.asarray(self.knots)
             inside = np.interp(value, np.linspace(-1.0, 1.0, len(knots)), knots)
@@ -160,13 +179,17 @@ class NumberEncoding(ColumnEncoding):
         return value * self.scale + self.centre
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
-        return number_text(self.expected_number(reconstruction), integral=self.feature.integral)
+        return number_text(self.expected_number(reconstruction), self.decimals)
+
+    def expected_text(self, reconstruction: Floats, column: Column, row: int) -> str:  # noqa: D102
+        expected, actual = self.expected_number(reconstruction), self.number_at(column, row)
+        return number_text(expected, self.decimals, apart_from=actual)
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
         return np.isnan(_numbers(self.feature, column))
 
     def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
-        return exact_text(self.feature, self.number_at(column, row))
+        return exact_text(self.feature, self.number_at(column, row), self.decimals)
 
 
 @dataclass(frozen=True)
@@ -200,7 +223,7 @@ class BooleanEncoding(ColumnEncoding):
         if np.isnan(value):
             return None
         if self.feature.integral:
-            return number_text(value, integral=True)
+            return str(int(value))
         return "true" if value else "false"
 
 
@@ -223,16 +246,23 @@ class CycleEncoding(ColumnEncoding):
         out[1] = np.where(present, np.cos(angle), 0.0)
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
+        if math.hypot(*reconstruction) < _LEAST_CERTAINTY:
+            return ANOTHER_TIME
         angle = np.arctan2(reconstruction[0], reconstruction[1]) % (2.0 * np.pi)
         units = int(np.round(angle * self.feature.period / (2.0 * np.pi)))
         return calendar_text(units % int(self.feature.period), self.feature.period)
+
+    def expected_text(self, reconstruction: Floats, column: Column, row: int) -> str:  # noqa: D102
+        usual, actual = self.decode(reconstruction), self.number_at(column, row)
+        near = np.isfinite(actual) and calendar_text(np.round(actual), self.feature.period) == usual
+        return ANOTHER_TIME if near else usual
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
         return ~np.isfinite(_numbers(self.feature, column))
 
     def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
         value = self.number_at(column, row)
-        return calendar_text(int(value), self.feature.period) if np.isfinite(value) else None
+        return calendar_text(value, self.feature.period) if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -262,25 +292,30 @@ class CategoryEncoding(ColumnEncoding):
         )
 
     def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
-        self._lookup.places(_texts(self.feature, column), out[0])
+        self._lookup.places(texts_of(self.feature, column), out[0])
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
-        return self._words[int(np.argmax(reconstruction))]
+        likelihoods = [*reconstruction[: len(self.values)], reconstruction[-1]]
+        return (*self.values, NOTHING)[int(np.argmax(likelihoods))]
+
+    def is_rare(self, value: str) -> bool:
+        """Tell whether training saw a value once alone, others more often."""
+        return vocabulary_form(value) in self._rare
 
     @cached_property
-    def _words(self) -> tuple[str, ...]:
-        return (*self.values, "a rare value", "a value never seen", NOTHING)
+    def _rare(self) -> frozenset[str]:
+        return frozenset(self.rare)
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
-        return np.asarray(_texts(self.feature, column).codes < 0)
+        return np.asarray(texts_of(self.feature, column).codes < 0)
 
     def is_unseen(self, column: Column) -> Flags:  # noqa: D102
         places = np.empty(len(column), dtype=np.intp)
-        self._lookup.places(_texts(self.feature, column), places)
+        self._lookup.places(texts_of(self.feature, column), places)
         return np.asarray(places == len(self.values) + 1)
 
     def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
-        return shortened(_texts(self.feature, column).at(row))
+        return shortened(texts_of(self.feature, column).at(row))
 
 
 @dataclass(frozen=True)
@@ -288,13 +323,15 @@ class HashedEncoding(ColumnEncoding):
     """One of very many values: one-hot of a hash, with a place of its own for missing."""
 
     buckets: int
+    commonest: tuple[str, ...] = ()
+    """Of each bucket; nothing of an empty one."""
     type_name: ClassVar[str] = "hashed"
 
     def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
         return ((self.buckets + 1, Loss.CATEGORY),)
 
     def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
-        self._lookup.places(_texts(self.feature, column), out[0])
+        self._lookup.places(texts_of(self.feature, column), out[0])
 
     @cached_property
     def _lookup(self) -> DictionaryLookup:
@@ -304,70 +341,16 @@ class HashedEncoding(ColumnEncoding):
         )
 
     def decode(self, reconstruction: Floats) -> str:  # noqa: D102
-        nothing = int(np.argmax(reconstruction)) == self.buckets
-        return NOTHING if nothing else "another of its many values"
+        bucket = int(np.argmax(reconstruction))
+        if bucket == self.buckets:
+            return NOTHING
+        return (self.commonest[bucket] if self.commonest else "") or "another of its many values"
 
     def is_missing(self, column: Column) -> Flags:  # noqa: D102
-        return np.asarray(_texts(self.feature, column).codes < 0)
+        return np.asarray(texts_of(self.feature, column).codes < 0)
 
     def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
-        return shortened(_texts(self.feature, column).at(row))
-
-
-@dataclass(frozen=True)
-class TextEncoding(ColumnEncoding):
-    """Free text: a bag of words, hashed, counts on a logarithmic scale."""
-
-    buckets: int
-    type_name: ClassVar[str] = "text"
-
-    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
-        return ((self.buckets, Loss.SQUARED),)
-
-    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
-        texts = _texts(self.feature, column).compact()
-        out[:] = bag_of_words(texts.values, self.buckets)[texts.codes].T
-
-    def decode(self, reconstruction: Floats) -> str:  # noqa: ARG002, D102
-        return "other words"
-
-    def is_missing(self, column: Column) -> Flags:  # noqa: D102
-        return np.asarray(_texts(self.feature, column).codes < 0)
-
-    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
-        return shortened(_texts(self.feature, column).at(row))
-
-
-@dataclass(frozen=True)
-class VectorEncoding(ColumnEncoding):
-    """An embedding made elsewhere: each of its numbers standardised; missing ones are the mean."""
-
-    centre: tuple[float, ...]
-    scale: tuple[float, ...]
-    type_name: ClassVar[str] = "vector"
-
-    def block_shapes(self) -> tuple[tuple[int, Loss], ...]:  # noqa: D102
-        return ((len(self.centre), Loss.SQUARED),)
-
-    def fill(self, column: Column, out: NDArray[Any]) -> None:  # noqa: D102
-        if not isinstance(column, VectorColumn) or column.values.shape[1] != len(self.centre):
-            raise _wrong_column(self.feature, column)
-        with np.errstate(over="ignore"):
-            standard = (column.values - np.asarray(self.centre)) / np.asarray(self.scale)
-        out[:] = np.clip(np.nan_to_num(standard.T, nan=0.0), -LARGEST_ENCODED, LARGEST_ENCODED)
-
-    def decode(self, reconstruction: Floats) -> str:  # noqa: ARG002, D102
-        return "another direction"
-
-    def is_missing(self, column: Column) -> Flags:  # noqa: D102
-        if not isinstance(column, VectorColumn):
-            raise _wrong_column(self.feature, column)
-        return np.asarray(np.isnan(column.values).any(axis=1))
-
-    def text_at(self, column: Column, row: int) -> str | None:  # noqa: D102
-        if bool(self.is_missing(column.take(np.asarray([row])))[0]):
-            return None
-        return f"a vector of {len(self.centre)} numbers"
+        return shortened(texts_of(self.feature, column).at(row))
 
 
 class DictionaryLookup:
@@ -417,17 +400,23 @@ def standardise(
 
 def _numbers(feature: Feature, column: Column) -> Floats:
     if not isinstance(column, NumberColumn):
-        raise _wrong_column(feature, column)
+        raise wrong_column(feature, column)
     return column.values
 
 
-def _texts(feature: Feature, column: Column) -> TextColumn:
+def texts_of(feature: Feature, column: Column) -> TextColumn:
+    """Return a column that holds strings.
+
+    Raises:
+        InputError: if it holds something else.
+    """
     if not isinstance(column, TextColumn):
-        raise _wrong_column(feature, column)
+        raise wrong_column(feature, column)
     return column
 
 
-def _wrong_column(feature: Feature, column: Column) -> InputError:
+def wrong_column(feature: Feature, column: Column) -> InputError:
+    """Say that a column holds something else than in training."""
     found = type(column).__name__.removesuffix("Column").lower()
     if isinstance(column, VectorColumn):
         found = f"vectors of {column.values.shape[1]} numbers"

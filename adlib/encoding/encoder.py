@@ -17,12 +17,11 @@ from adlib.encoding.columns import (
     CycleEncoding,
     HashedEncoding,
     NumberEncoding,
-    TextEncoding,
-    VectorEncoding,
     standardise,
 )
 from adlib.encoding.features import EncodingSettings, Feature, feature_from_json
 from adlib.encoding.fitting import fit_column
+from adlib.encoding.wide_columns import TextEncoding, VectorEncoding
 from adlib.errors import InputError, ModelError
 
 _ENCODINGS: Mapping[str, type[ColumnEncoding]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from adlib.encoding.columns import (
     CycleEncoding,
     HashedEncoding,
     NumberEncoding,
-    TextEncoding,
-    VectorEncoding,
 )
 from adlib.encoding.features import EncodingSettings, Feature, Kind, Scale
-from adlib.encoding.words import vocabulary_form
+from adlib.encoding.wide_columns import TextEncoding, VectorEncoding
+from adlib.encoding.wording import decimals_of
+from adlib.encoding.words import hashed_bucket, vocabulary_form
 from adlib.errors import InputError
 
 _KNOTS = 201
@@ -70,6 +71,9 @@ def _fit_number(feature: Feature, column: NumberColumn, scale: Scale) -> NumberE
         squash=scale is Scale.ASINH,
         knots=tuple(float(knot) for knot in knots),
         marks_missing=bool(missing.any()),
+        least=float(present.min()),
+        most=float(present.max()),
+        decimals=0 if feature.integral else decimals_of(column.values),
     )
 
 
@@ -103,10 +107,17 @@ def _fit_category(
         if count:
             seen[vocabulary_form(value)] += int(count)
     if len(seen) > settings.vocabulary:
-        return HashedEncoding(feature, settings.hash_buckets)
+        return _fit_hashed(feature, seen, settings.hash_buckets)
     ranked = sorted(seen, key=lambda value: (-seen[value], value))
     kept = tuple(value for value in ranked if seen[value] > 1) or tuple(ranked)
     return CategoryEncoding(feature, kept, tuple(ranked[len(kept) :]))
+
+
+def _fit_hashed(feature: Feature, seen: Mapping[str, int], buckets: int) -> HashedEncoding:
+    commonest = [""] * buckets
+    for value in sorted(seen, key=lambda value: (seen[value], value)):
+        commonest[hashed_bucket(value, buckets)] = value
+    return HashedEncoding(feature, buckets, tuple(commonest))
 
 
 def _fit_vector(feature: Feature, column: VectorColumn) -> VectorEncoding:

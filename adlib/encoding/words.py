@@ -31,6 +31,11 @@ def vocabulary_form(value: str) -> str:
     return value[: LONGEST_VALUE - len(checksum)] + checksum
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in lower case, in order; of a long one the first."""
+    return _WORD.findall(text[:LONGEST_TEXT].lower())
+
+
 def bag_of_words(values: Texts, buckets: int) -> Floats:
     """Return log(1 + count) of hashed words, shape (values + 1, buckets); the last row is empty.
 
@@ -38,6 +43,6 @@ def bag_of_words(values: Texts, buckets: int) -> Floats:
     """
     bags = np.zeros((len(values) + 1, buckets), dtype=np.float64)
     for row, value in enumerate(values):
-        for word in _WORD.findall(value[:LONGEST_TEXT].lower()):
+        for word in words_of(value):
             bags[row, hashed_bucket(word, buckets)] += 1.0
     return np.log1p(bags)

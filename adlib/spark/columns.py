@@ -14,7 +14,7 @@ from pyspark.sql import types as T
 
 from adlib.arrays import Column, Floats, NumberColumn, TextColumn, Texts, VectorColumn
 from adlib.encoding import Encoder, Feature, Kind
-from adlib.encoding.columns import VectorEncoding
+from adlib.encoding.wide_columns import VectorEncoding
 from adlib.spark.tables import column
 
 TEXT_KINDS = {Kind.CATEGORY, Kind.TEXT}

@@ -157,7 +157,7 @@ class TestBooleansAndCycles:
     def test_an_hour_survives_encoding_and_decoding(self, units):
         encoder = fit(HOUR, numbers([0.0]))
         row = encode(encoder, numbers([float(units)]))[0]
-        assert encoder.encodings[0].decode(row) == f"{units:02d} h"
+        assert encoder.encodings[0].decode(row) == f"{units:02d}:00"
 
     def test_a_weekday_is_printed_by_name(self):
         encoding = fit(Feature("d", Kind.CYCLE, "at", period=7.0), numbers([0.0])).encodings[0]
@@ -279,7 +279,7 @@ class TestVectors:
         encoding = fit(FACE, column).encodings[0]
         assert encoding.is_missing(column).tolist() == [True, False]
         assert encoding.text_at(column, 0) is None
-        assert encoding.text_at(column, 1) == "a vector of 2 numbers"
+        assert encoding.text_at(column, 1) == "1 in place 1 of 2"
 
 
 class TestTheWholeEncoder:

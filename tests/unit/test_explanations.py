@@ -55,8 +55,9 @@ class TestOneColumn:
         feature = Feature("amount", Kind.NUMBER, "amount")
         sample = numbers(1.0, 2.0, 3.0)
         reason = self.reason(feature, sample, numbers(2.0), numbers(strange))
-        assert (reason.direction, reason.actual, reason.expected) == (direction, str(strange), "2")
-        assert reason.sentence == f"amount is {strange} where about 2 is expected"
+        said = f"{strange:.0f}"
+        assert (reason.direction, reason.actual, reason.expected) == (direction, said, "2")
+        assert reason.sentence == f"amount is {said} where 2 is expected"
 
     def test_infinity_is_high(self):
         feature = Feature("amount", Kind.NUMBER, "amount")
@@ -81,7 +82,7 @@ class TestOneColumn:
         feature = Feature("country", Kind.CATEGORY, "country")
         reason = self.reason(feature, texts("DE", "FR"), texts("DE"), texts("🙂\n"))
         assert (reason.direction, reason.actual) == ("unseen", "🙂\n")
-        assert reason.sentence == "country is 🙂\n, not seen before"
+        assert reason.sentence == r"country is '🙂\n', not seen before"
 
     def test_the_likeliest_value_is_not_said_to_be_expected_instead(self):
         feature = Feature("country", Kind.CATEGORY, "country")
@@ -99,7 +100,7 @@ class TestOneColumn:
         feature = Feature("paid_at_hour", Kind.CYCLE, "paid_at", period=24.0)
         reason = self.reason(feature, numbers(9.0), numbers(14.0), numbers(3.0))
         assert reason.direction == "unusual"
-        assert reason.sentence == "paid_at is 03 h where 14 h is expected"
+        assert reason.sentence == "paid_at is at 03:00, usually around 14:00"
 
 
 class TestWindows:
@@ -135,13 +136,12 @@ class TestWindows:
             {"amount": 0.0, "amount_ratio": 2.0},
             {"amount": 0.0, "amount_ratio": 0.0},
         )
-        said = "ratio over 1 day of amount for this customer is 0 where about 2 is usual"
-        assert reason.sentence == said
-        assert reason.direction == "low"
+        assert reason.sentence == "amount is 0, which is not usual for this customer"
+        assert (reason.direction, reason.expected) == ("unusual", "not 0")
 
     def test_a_count_is_said_with_what_the_model_expects_of_the_entity(self):
         reason = self.reason([self.COUNT], {"customer_count": 2.0}, {"customer_count": 70.0})
-        said = "count over 1 day for this customer is 70 where about 2 is usual"
+        said = "customer has 70 rows in the 1 day before where 2 are usual"
         assert reason.sentence == said
         assert reason.column == "customer"
 
@@ -149,7 +149,7 @@ class TestWindows:
         reason = self.reason([self.RATIO], {"amount_ratio": 1.0}, {"amount_ratio": np.nan})
         assert reason.direction == "missing"
         assert reason.actual is None
-        assert reason.sentence == "amount has no earlier value for this customer"
+        assert reason.sentence == "amount has no earlier value for this customer in 1 day"
 
 
 class TestManyColumns:
@@ -166,8 +166,10 @@ class TestManyColumns:
     def test_all_columns_shares_add_up_to_one(self, model, strange_columns):
         few = take_rows(strange_columns, slice(-20, None))
         judged = model.detector.judge(model.encoder.transform(few, np.float64))
+        columns = len(model.encoder.layout.sources)
         for reasons in explain(model.encoder, judged, few, top=99):
-            assert sum(reason.share for reason in reasons) == pytest.approx(1.0, abs=1e-5)
+            unsaid = 0.01 * (columns - len(reasons))  # columns that add less than one in a hundred
+            assert 1.0 - unsaid <= sum(reason.share for reason in reasons) <= 1.0 + 1e-5
 
     def test_reasons_name_columns_of_the_source_and_known_directions(self, model, strange_columns):
         sources = {feature.source for feature in model.columns}
