@@ -57,6 +57,17 @@ def explain(
     ]
 
 
+def explain_whole(encoder: Encoder, judged: Judgement, columns: Columns) -> tuple[Reason, ...]:
+    """Say of every source column of one row what it holds and what was expected there.
+
+    The largest share comes first; `judged` and `columns` are of the one row, in float64.
+    """
+    (shares,) = _shares(source_losses(judged.losses, encoder.layout))
+    teller = _Teller.of(encoder, columns, judged)
+    ranked = np.argsort(-shares, kind="stable").tolist()
+    return tuple(teller.reason(0, place, float(shares[place])) for place in ranked)
+
+
 def source_losses(losses: Floats, layout: Layout) -> Floats:
     """Add up what a source's blocks add to the score: shape (rows, layout.sources)."""
     return matrix_product(losses, layout.membership.astype(losses.dtype))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from adlib.cleaning import Leftover
 from adlib.doctor import Check
+from adlib.lookup import QuarantinedRow, ScoredRow
 from adlib.summary import Summary
 from adlib.wording import told, words
 
@@ -41,6 +42,35 @@ def _status(summary: Summary) -> str:
     day = f" for {summary.day}" if summary.day else ""
     spent = sum(summary.seconds.values())
     return f"{summary.name}{day}: {summary.status}" + (f" in {spent:.0f} s" if spent else "")
+
+
+def print_row(row: ScoredRow | QuarantinedRow) -> None:
+    """Print what is known of one row."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
+    about = Table(show_header=False, box=None, pad_edge=False)
+    about.add_column()
+    about.add_column(overflow="fold")
+    for name, value in row.plain().items():
+        if name != "columns" and value is not None:
+            about.add_row(Text(name.replace("_", " ")), Text(words(value)))
+    console.print(about)
+    if isinstance(row, ScoredRow):
+        console.print(_columns_of(row))
+
+
+def _columns_of(row: ScoredRow) -> Table:
+    """Lay out every column of a row beside what was expected of it."""
+    names = ("column", "actual", "expected", "direction", "share")
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold", justify="right" if name == "share" else "left")
+    for one in row.columns:
+        cells = (one.column, one.actual or "missing", one.expected)
+        said = one.direction if one.share else ""
+        table.add_row(*map(Text, (*cells, said, f"{one.share:.1%}")))
+    return table
 
 
 def _print_self_test(console: Console, test: Mapping[str, Any]) -> None:
