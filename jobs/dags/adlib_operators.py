@@ -2,7 +2,7 @@
 
 An operator turns adlib's exit codes 2 to 4 into a failure without a retry: the same call would end
 the same. Everything else may be tried again, since a rerun replaces its date or finds it published:
-5 (another run has the date, or a killed one is still dying), 75, 1, and a process that was killed.
+5 (another run has the date, or a killed one has not lost it yet), 75, 1, and a killed process.
 
 Spark runs in client mode, for cluster mode loses the exit code.
 """
