@@ -53,7 +53,8 @@ PARAMS = {
 """Both end up in a command, so nothing but what they are passes."""
 
 _DATE_OF = (
-    '{{{{ params.date or ({moment} and {moment}.in_timezone("{zone}").to_date_string()) or "" }}}}'
+    '{{{{ params.date or ({moment}.in_timezone("{zone}").to_date_string()'
+    ' if {moment} is defined and {moment} else "") }}}}'
 )
 """Empty for a run that has neither a date nor an interval; adlib refuses that in a sentence."""
 
