@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
+AIRFLOW_VENV := .venv-airflow
+AIRFLOW_STAMP := $(AIRFLOW_VENV)/.installed
 
 # What `make bench-speed` scores and preprocesses; OUT is where the figures go.
 ROWS ?= 5000000
@@ -13,7 +15,7 @@ STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check docs package audit bench-speed bench-growth bench-quality java
+.PHONY: help install demo test test-airflow check docs package audit bench-speed bench-growth bench-quality java
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
@@ -30,6 +32,9 @@ test: $(STAMP) java ## the tests: first those that need no Java, then those that
 	@$(BIN)/python -m pytest tests/unit tests/faults; first=$$?; \
 	$(BIN)/python -m pytest tests/spark tests/jobs tests/real; second=$$?; \
 	[ $$first -eq 0 ] && [ $$second -eq 0 ]
+
+test-airflow: $(STAMP) $(AIRFLOW_STAMP) java ## the DAGs of jobs/dags in a real Airflow, in an environment of its own
+	@$(BIN)/python -m pytest tests/airflow
 
 check: $(STAMP) ## format, lint, types, import contracts, docstrings
 	@failed=0; \
@@ -83,4 +88,11 @@ $(STAMP): pyproject.toml constraints.txt
 $(BENCH_STAMP): $(STAMP)
 	@echo "Installing what the benchmarks measure beside, from constraints.txt."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+$(AIRFLOW_STAMP): jobs/dags/constraints.txt | $(STAMP)
+	@echo "Installing Airflow into $(AIRFLOW_VENV) from jobs/dags/constraints.txt (a minute the first time)."
+	@[ -x $(AIRFLOW_VENV)/bin/python ] || $(PYTHON) -m venv $(AIRFLOW_VENV)
+	@$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c jobs/dags/constraints.txt apache-airflow apache-airflow-providers-apache-spark
 	@touch $@
