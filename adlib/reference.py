@@ -74,13 +74,15 @@ class Reference:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Reference:
         """Build a reference from what `to_json` wrote."""
-        columns = {
-            name: ColumnReference(
-                **{key: tuple(part) if isinstance(part, list) else part for key, part in own.items()}
-            )
-            for name, own in plain["columns"].items()
-        }
+        columns = {name: _column_from_json(own) for name, own in plain["columns"].items()}
         return cls(int(plain["rows"]), columns)
+
+
+def _column_from_json(plain: Mapping[str, Any]) -> ColumnReference:
+    fields: dict[str, Any] = {
+        name: tuple(part) if isinstance(part, list) else part for name, part in plain.items()
+    }
+    return ColumnReference(**fields)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The command line: parse, run a story, print its summary, end with the right exit code."""
 
-from adlib.cli import clean, jobs, looking, models, verify
+from adlib.cli import clean, jobs, looking, models, report, verify
 from adlib.cli.app import app
 from adlib.cli.endings import main
 
-__all__ = ["app", "clean", "jobs", "looking", "main", "models", "verify"]
+__all__ = ["app", "clean", "jobs", "looking", "main", "models", "report", "verify"]
