@@ -29,7 +29,7 @@ demo: $(STAMP) java ## make a table of traffic with planted incidents, find them
 	@$(BIN)/python -m adlib.demo
 
 test: $(STAMP) java ## the tests: first those that need no Java, then those that do
-	@$(BIN)/python -m pytest tests/unit tests/faults; first=$$?; \
+	@$(BIN)/python -m pytest tests/unit tests/faults tests/browser; first=$$?; \
 	$(BIN)/python -m pytest tests/spark tests/jobs tests/real; second=$$?; \
 	[ $$first -eq 0 ] && [ $$second -eq 0 ]
 

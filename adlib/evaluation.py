@@ -128,3 +128,33 @@ def _quantiles(counted: CountedRows) -> dict[str, float]:
         f"{share:g}": float(counted.scores[order[place]])
         for share, place in zip(_QUANTILES, places, strict=True)
     }
+
+
+_MOST_POINTS = 200
+
+
+def curves_of(counted: CountedRows) -> dict[str, list[list[float]]] | None:
+    """Return the ROC and the precision–recall curve, thinned to 200 points each.
+
+    Points are [false alarms among ordinary rows, recall] and [recall, precision]. None where only
+    one kind of row is labelled.
+    """
+    counts = _score_counts(counted.where(~np.isnan(counted.labels)))
+    if counts.positives in {0, counts.rows}:
+        return None
+    found = np.cumsum(counts.anomalous[::-1]).astype(np.float64)
+    false = np.cumsum(counts.ordinary[::-1]).astype(np.float64)
+    recall, precision = found / found[-1], found / (found + false)
+    alarms = np.append(0.0, false / false[-1])
+    return {
+        "roc": _thinned(alarms, np.append(0.0, recall)),
+        "precision_recall": _thinned(recall, precision),
+    }
+
+
+def _thinned(x: Floats, y: Floats) -> list[list[float]]:
+    """Keep so many points of a curve, evenly spaced along it, its ends among them."""
+    length = np.append(0.0, np.cumsum(np.hypot(np.diff(x), np.diff(y))))
+    marks = np.linspace(0.0, length[-1], _MOST_POINTS)
+    kept = np.unique(np.minimum(np.searchsorted(length, marks), len(x) - 1))
+    return [[float(x[place]), float(y[place])] for place in kept]

@@ -23,6 +23,7 @@ from adlib.arrays import (
     take_rows,
 )
 from adlib.detectors import Detector, DetectorSettings, Progress
+from adlib.drift import Reference
 from adlib.encoding import Encoder, EncodingSettings, Feature
 from adlib.errors import InputError
 from adlib.explanations import Reason, explain
@@ -208,7 +209,8 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     fit_part, calibration = split(columns, learns_from)
     encoder = Encoder.fit(fit_part, features, encoding)
     learned = encoder.transform(fit_part, np.float32)
-    fitted = detector.fit(learned, seed=seed, progress=progress)
+    looks: list[tuple[int, float]] = []
+    fitted = detector.fit(learned, seed=seed, progress=_noting(looks, progress))
     exact = exact_scores(encoder, fitted, calibration)
     calibrated = Threshold.calibrate(threshold, exact, rows_per_day)
     fast = _block_scores(encoder, fitted, calibration, np.float32)
@@ -222,9 +224,22 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
         provenance={
             **provenance,
             "rows": {"fit": row_count(fit_part), "calibration": len(exact)},
-            "fit": dict(fitted.metrics),
+            "fit": {**fitted.metrics, "curve": looks},
+            "reference": Reference.of(encoder, fit_part, calibration).to_json(),
         },
     )
+
+
+def _noting(looks: list[tuple[int, float]], progress: Progress | None) -> Progress:
+    """Return a progress that also keeps the step and loss of each look at the training."""
+
+    def note(step: int, steps: int, loss: float) -> None:
+        if np.isfinite(loss):
+            looks.append((step, loss))
+        if progress is not None:
+            progress(step, steps, loss)
+
+    return note
 
 
 def split(columns: Columns, learns_from: Flags | None = None) -> tuple[Columns, Columns]:

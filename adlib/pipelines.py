@@ -1,4 +1,4 @@
-"""The story: preprocess, train, score, evaluate, and all of them in order."""
+"""The story: preprocess, train, score, evaluate, report, and all of them in order."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from adlib.outputs import RUNS
 from adlib.progress import Meter
 from adlib.publication import guide_readers, publish_scored
 from adlib.publishing import Publisher, date_directory, refuse_overlap
+from adlib.reporting import keep_evaluation, write_report
 from adlib.runs import REFUSED, RunRecord, published_run, write_rows
 from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
@@ -70,7 +71,7 @@ _MUCH = 0.5
 
 
 def run(job: Job, *, promote: bool) -> None:
-    """Preprocess, train, score and evaluate.
+    """Preprocess, train, score, evaluate and report.
 
     The first run of a date has nothing earlier to train on, so it prepares the whole table first.
     """
@@ -83,6 +84,7 @@ def run(job: Job, *, promote: bool) -> None:
     model_id = train(job, promote=promote)
     score(job, model_id)
     evaluate(job, model_id)
+    report(job)
 
 
 def preprocess(job: Job) -> Ledger:
@@ -202,8 +204,18 @@ def evaluate(job: Job, model_id: str | None) -> None:
         request = Request(features, dates, parts, carried, "evaluate", every_row=True)
         records = score_dates(job.spark, request, job.engine, key)
         rows = dates.of(features).count()
-        figures = evaluate_rows(count_rows(records, rows), model.threshold.asked_fraction)
+        counted = count_rows(records, rows)
+        figures = evaluate_rows(counted, model.threshold.asked_fraction)
+    run_id = run_id_of(job, read_ledger(job.work, job.day if job.dated else None), parts.model_id)
+    keep_evaluation(job, run_id, counted, figures)
     job.summary.add(model=parts.model_id, metrics=figures)
+
+
+def report(job: Job) -> None:
+    """Write the page of this run, else of the one that published the date, else of the last."""
+    with job.summary.stage("report"):
+        run_id, page = write_report(job, job.summary.figures.get("run_id"))
+    job.summary.add(run_id=run_id, report=str(page))
 
 
 def _tell_of_sample(job: Job, sample: Sample) -> None:

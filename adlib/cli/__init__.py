@@ -1,7 +1,18 @@
 """The command line: parse, run a story, print its summary, end with the right exit code."""
 
-from adlib.cli import clean, explain, init, jobs, looking, models, verify
+from adlib.cli import clean, explain, init, jobs, looking, models, report, verify
 from adlib.cli.app import app
 from adlib.cli.endings import main
 
-__all__ = ["app", "clean", "explain", "init", "jobs", "looking", "main", "models", "verify"]
+__all__ = [
+    "app",
+    "clean",
+    "explain",
+    "init",
+    "jobs",
+    "looking",
+    "main",
+    "models",
+    "report",
+    "verify",
+]

@@ -37,7 +37,7 @@ from adlib.wiring import paths_of
 _LOG = logging.getLogger(__name__)
 
 
-def _story(
+def story(
     command: str,
     config: Path,
     settings: list[str] | None,
@@ -75,7 +75,8 @@ def _tell(loaded: Config, summary: Summary, tell: Callable[[Job], object], *, qu
                 tell(job)
         except Exception as error:
             known = explained(error)
-            if isinstance(known, InputError | ModelError):
+            publishes = summary.command != "report"  # and so has no date to be refused
+            if publishes and isinstance(known, InputError | ModelError):
                 pipelines.record_refusal(job, known)
             raise
 
@@ -105,7 +106,7 @@ def preprocess(
     quiet: QuietOption = False,
 ) -> None:
     """Turn the raw table into the feature table, quarantine and ledger."""
-    _story("preprocess", config, settings, day, pipelines.preprocess, as_json=as_json, quiet=quiet)
+    story("preprocess", config, settings, day, pipelines.preprocess, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -122,7 +123,7 @@ def train(
     def tell(job: Job) -> object:
         return pipelines.train(job, promote=promote)
 
-    _story("train", config, settings, day, tell, as_json=as_json, quiet=quiet)
+    story("train", config, settings, day, tell, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -140,7 +141,7 @@ def score(
     def tell(job: Job) -> None:
         pipelines.score(replace(job, engine=engine), model)
 
-    _story("score", config, settings, day, tell, as_json=as_json, quiet=quiet)
+    story("score", config, settings, day, tell, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -157,7 +158,7 @@ def evaluate(
     def tell(job: Job) -> None:
         pipelines.evaluate(job, model)
 
-    _story("evaluate", config, settings, day, tell, as_json=as_json, quiet=quiet)
+    story("evaluate", config, settings, day, tell, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -169,9 +170,9 @@ def run(
     quiet: QuietOption = False,
     promote: PromoteOption = True,
 ) -> None:
-    """Preprocess, train, score and evaluate."""
+    """Preprocess, train, score, evaluate and report."""
 
     def tell(job: Job) -> None:
         pipelines.run(job, promote=promote)
 
-    _story("run", config, settings, day, tell, as_json=as_json, quiet=quiet)
+    story("run", config, settings, day, tell, as_json=as_json, quiet=quiet)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from adlib import cli
 from adlib.demo.table import ROWS, make_table, write_table
-from adlib.demo.top import show_top
+from adlib.demo.top import show_report, show_top
 from adlib.demo.traffic import DAYS
 
 LEAST_ROWS = 1_000  # fewer would be incidents for the most part
@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = cli.main(["run", "--config", str(options.config), *arguments])
     if code == 0:
         show_top(console, out / "out")
+        show_report(console, out / "out")
     return code
 
 

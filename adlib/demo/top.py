@@ -31,3 +31,10 @@ def show_top(console: Console, output: Path) -> None:
         )
     console.print(shown)
     console.print(f"Anomalies, as Parquet, of {len(files)} dates: {anomalies}", soft_wrap=True)
+
+
+def show_report(console: Console, output: Path) -> None:
+    """Print where the page of the last run is."""
+    pages = output.glob("reports/*/index.html")
+    last = max(pages, key=lambda page: page.stat().st_mtime)
+    console.print(f"Report, to be opened in a browser: {last}", soft_wrap=True)

@@ -153,6 +153,9 @@ class Autoencoder(Detector):
         losses *= np.square(losses, out=buffers.get("squares", losses.shape, losses.dtype))
         return losses
 
+    def codes(self, features: FeatureMatrix) -> Floats:  # noqa: D102
+        return self.network.codes(features)
+
     def tensors(self) -> Tensors:  # noqa: D102
         return {
             "weight_0": self.network.weights[0],

@@ -55,6 +55,10 @@ class Detector(abc.ABC):
     def judge(self, features: FeatureMatrix) -> Judgement:
         """Return what the score is made of, and what was expected."""
 
+    def codes(self, features: FeatureMatrix) -> Floats | None:  # noqa: ARG002 - networks have some
+        """Return the hidden codes of rows, shape (rows, units); None where there are none."""
+        return None
+
     @abc.abstractmethod
     def tensors(self) -> Tensors:
         """Return the arrays that, with the settings and the layout, are the detector."""

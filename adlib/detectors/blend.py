@@ -254,6 +254,9 @@ class Blend(Detector):
         among[blocks] = parts
         return among
 
+    def codes(self, features: FeatureMatrix) -> Floats:  # noqa: D102
+        return self.network.codes(features)
+
     def tensors(self) -> Tensors:  # noqa: D102
         return _joined(
             {

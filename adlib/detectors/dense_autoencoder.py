@@ -112,6 +112,9 @@ class DenseAutoencoder(Detector):
         edges = np.flatnonzero(np.diff([0, *squared, 0]))
         return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
 
+    def codes(self, features: FeatureMatrix) -> Floats:  # noqa: D102
+        return self.network.codes(features)
+
     def tensors(self) -> Tensors:  # noqa: D102
         named: dict[str, Floats] = {}
         layers = zip(self.network.weights, self.network.biases, strict=True)

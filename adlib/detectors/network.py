@@ -47,6 +47,15 @@ class Network:
         out = buffers.get("outputs", (len(folded.layers[-1]), len(hidden)), hidden.dtype)
         return np.matmul(folded.layers[-1], hidden.T, out=out)
 
+    def codes(self, features: FeatureMatrix) -> Floats:
+        """Return what the narrowest hidden layer says: shape (rows, units)."""
+        widths = [len(bias) for bias in self.biases[:-1]]
+        last = widths.index(min(widths)) + 1
+        codes = features.one_hot()
+        for weight, bias in zip(self.weights[:last], self.biases[:last], strict=True):
+            codes = np.maximum(codes @ weight.T + bias, 0.0)
+        return codes
+
     @cached_property
     def _folded(self) -> dict[type[np.generic], _Folded]:
         """The network in both precisions."""

@@ -76,31 +76,57 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
         features = features.where(F.col("dt") < F.lit(request.before))
     features, short = with_full_history(features)
     features, left_out = leave_out(features, request.exclusions)
-    texts = [
-        found.name
-        for found in features.schema.fields
-        if found.name in request.columns and isinstance(found.dataType, T.StringType)
-    ]
+    texts = _texts(features, request)
     rows, days, characters = _count(features, texts, has_dates=request.has_dates)
     eligible = rows - left_out[FLAGGED] - left_out[FEEDBACK]
     if eligible == 0:
         raise _nothing(request.before, left_out)
-    row_bytes = _BYTES_PER_NUMBER * len(request.columns) + characters / rows
-    cap = max(1, min(request.rows, int(request.megabytes * 1e6 / row_bytes)))
-    cut = _cut(cap, rows)
+    cap = _cap(request, rows, characters)
+    return Sample(
+        _drawn(features, request, texts, _cut(cap, rows)),
+        min(cap, rows),
+        eligible,
+        rows / days if days else None,
+        {**left_out, SHORT_HISTORY: short},
+    )
+
+
+def plan_glimpse(features: DataFrame, request: SampleRequest) -> Sample:
+    """Say which rows to draw of a whole table, whatever they are: to look at, not to learn from."""
+    texts = _texts(features, request)
+    rows, _, characters = _count(features, texts, has_dates=False)
+    cap = _cap(request, rows, characters)
+    every = features.withColumn(LEARNED, F.lit(True))  # noqa: FBT003
+    drawn = _drawn(every, request, texts, _cut(cap, max(1, rows)))
+    return Sample(drawn, min(cap, rows), rows, None, {})
+
+
+def _texts(features: DataFrame, request: SampleRequest) -> list[str]:
+    """Return the columns wanted that hold strings."""
+    return [
+        found.name
+        for found in features.schema.fields
+        if found.name in request.columns and isinstance(found.dataType, T.StringType)
+    ]
+
+
+def _cap(request: SampleRequest, rows: int, characters: int) -> int:
+    """Return how many rows may be drawn, by number and by size."""
+    row_bytes = _BYTES_PER_NUMBER * len(request.columns) + characters / max(1, rows)
+    return max(1, min(request.rows, int(request.megabytes * 1e6 / row_bytes)))
+
+
+def _drawn(
+    features: DataFrame, request: SampleRequest, texts: Sequence[str], cut: int
+) -> DataFrame:
+    """Return the rows whose draw is below the cut."""
     drawn = (
         _draw_by_key(features, request, cut)
         if request.key
         else _draw_copies(features, request, cut)
     )
     chosen = [column(name) if name not in texts else _clipped(name) for name in request.columns]
-    return Sample(
-        drawn.select(*chosen, DRAW, ROW_HASH, LEARNED),
-        min(cap, rows),
-        eligible,
-        rows / days if days else None,
-        {**left_out, SHORT_HISTORY: short},
-    )
+    return drawn.select(*chosen, DRAW, ROW_HASH, LEARNED)
 
 
 def _nothing(before: date | None, left_out: Mapping[str, int]) -> InputError:

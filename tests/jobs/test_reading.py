@@ -255,4 +255,4 @@ def test_a_guide_that_was_lost_is_written_again_though_all_is_published(finished
 def test_nothing_lies_beside_the_tables_but_the_guide(published):
     beside = {path.name for path in (published.root / "out").iterdir()}
     tables = {directory.name for directory in _tables(published)}
-    assert beside - tables == {"README.md", "schema.json", "views"}
+    assert beside - tables == {"README.md", "schema.json", "views", "manifests", "reports"}
