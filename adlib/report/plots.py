@@ -293,7 +293,9 @@ def _scale(set_scale: Any, axis: Any, column: Axis) -> None:
     values = column.values[np.isfinite(column.values)]
     if len(values):
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        bulk = max(float(high - low), abs(float(middle)) * 1e-3, 1e-12)
+        bulk = max(float(high - low), abs(float(middle)) * 1e-3)
+        if bulk == 0.0:  # most are zero: the smallest that is not says what is small
+            bulk = float(np.abs(values[values != 0.0]).min(initial=1.0))
         if float(np.abs(values - middle).max()) > _SKEWED * bulk:
             _log_ticks(set_scale, axis, values, bulk)
             return
