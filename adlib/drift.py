@@ -68,7 +68,13 @@ class Reference:
 
     def to_json(self) -> dict[str, Any]:
         """Return the reference as plain JSON values."""
-        columns = {name: asdict(column) for name, column in self.columns.items()}
+        columns = {
+            name: {
+                field: list(part) if isinstance(part, tuple) else part
+                for field, part in asdict(column).items()
+            }
+            for name, column in self.columns.items()
+        }
         return {"rows": self.rows, "columns": columns}
 
     @classmethod
