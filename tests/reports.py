@@ -54,6 +54,7 @@ def run_figures(dates=8, rows=10_000_000, flagged=52_000, **changes):
         "short_history_rows": 31,
         "quarantined": {"duplicate": 80, "missing_key": 40},
         "asked_fraction": 0.005,
+        "scored_days": days,
         "thresholds": dict.fromkeys(days, 80.3),
         "model_name": "payments",
         "model_version": "50e129be4586252b",
@@ -112,7 +113,7 @@ def flagged_figures(rows=52_000, columns=40, names=HOSTILE):
     )
 
 
-def sample_figures(rows=20_000, of_rows=10_000_000, columns=40, names=HOSTILE, seed=7):
+def sample_figures(rows=2_000, of_rows=10_000_000, columns=40, names=HOSTILE, seed=7):
     rng = np.random.default_rng(seed)
     scores = rng.gamma(4.0, 5.0, rows)
     flagged = rng.random(rows) < 0.005

@@ -286,36 +286,32 @@ def _spread(axis: Axis, seed: int) -> Floats:
 
 
 def _scale(set_scale: Any, axis: Any, column: Axis) -> None:
+    """Write the places of a category, or choose a scale on which a column's bulk can be seen."""
     if column.labels:
         labels = [foreign(label, _LONGEST_LABEL) for label in column.labels]
         axis.set_ticks(range(len(labels)), labels)
         return
-    values = column.values[np.isfinite(column.values)]
-    if len(values):
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        bulk = max(float(high - low), abs(float(middle)) * 1e-3)
-        if bulk == 0.0:  # most are zero: the smallest that is not says what is small
-            bulk = float(np.abs(values[values != 0.0]).min(initial=1.0))
-        if float(np.abs(values - middle).max()) > _SKEWED * bulk:
-            _log_ticks(set_scale, axis, values, bulk)
-            return
+    sizes = np.abs(column.values[np.isfinite(column.values) & (column.values != 0.0)])
+    if len(sizes) and sizes.max() > _SKEWED * np.median(sizes):
+        _log_ticks(set_scale, axis, column.values, float(np.median(sizes)))
+        return
     compact_ticks(axis)
 
 
-def _log_ticks(set_scale: Any, axis: Any, values: Floats, bulk: float) -> None:
-    """Put powers of ten on a scale that is linear around zero: no more than seven of them."""
+def _log_ticks(set_scale: Any, axis: Any, values: Floats, usual: float) -> None:
+    """Put a few powers of ten on a scale that is linear around zero and logarithmic beyond."""
     from matplotlib.ticker import NullLocator
 
-    linear = 10.0 ** np.floor(np.log10(bulk))
-    set_scale("symlog", linthresh=linear)
-    top = float(np.ceil(np.log10(max(float(np.abs(values).max()), linear * 10))))
-    bottom = float(np.log10(linear))
-    step = max(1.0, np.ceil((top - bottom) / 6))
-    powers = 10.0 ** np.arange(bottom, top + 1, step)
-    ticks = [0.0, *powers] if values.min() >= 0 else [*-powers[::-2], 0.0, *powers[::2]]
-    axis.set_ticks(
-        [tick for tick in ticks if values.min() * 1.01 <= tick <= values.max() * 3 or tick == 0]
-    )
+    present = values[np.isfinite(values)]
+    bottom = float(np.floor(np.log10(usual))) - 1.0
+    set_scale("symlog", linthresh=10.0**bottom, linscale=0.5)
+    top = float(np.ceil(np.log10(np.abs(present).max())))
+    both = bool(present.min() < 0.0 < present.max())
+    step = max(1.0, float(np.ceil((top - bottom + 1.0) / (3.0 if both else 5.0))))
+    powers = 10.0 ** np.arange(top, bottom, -step)[::-1]
+    positive = powers if present.max() > 0.0 else powers[:0]
+    negative = -powers[::-1] if present.min() < 0.0 else powers[:0]
+    axis.set_ticks([*negative, 0.0, *positive])
     axis.set_minor_locator(NullLocator())
     compact_ticks(axis)
 

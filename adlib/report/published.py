@@ -61,13 +61,13 @@ def choose_run(
 
 
 def read_dates(output: Path, run: RunFigures) -> tuple[DateFigures, ...]:
-    """Return the dates of a run, in order."""
+    """Return the dates of a run of which rows were scored, in order."""
     rows = {
         row["event_date"]: row
         for row in _rows(output / "daily_summary", run.days)
         if row["run_id"] == run.run_id
     }
-    return tuple(_date(rows[day]) for day in run.days if day in rows)
+    return tuple(_date(rows[day]) for day in run.scored_days if day in rows)
 
 
 def quarantine_of(output: Path, run: RunFigures) -> tuple[QuarantineFigures, ...]:
@@ -129,6 +129,7 @@ def _run(
         short_history_rows=_sum(used, "short_history_rows"),
         quarantined=dict(quarantined.most_common()),
         asked_fraction=_asked(used),
+        scored_days=tuple(day for day, record in used.items() if record["rows_scored"]),
         thresholds={day: record["threshold"] for day, record in used.items()},
         model_name=last["model_name"],
         model_version=last["model_version"],

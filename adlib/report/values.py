@@ -35,6 +35,8 @@ class RunFigures:
     quarantined: Mapping[str, int]
     """Problem to rows."""
     asked_fraction: float | None
+    scored_days: tuple[date, ...]
+    """The dates of which rows were scored; a date may hold quarantined rows alone."""
     thresholds: Mapping[date, float | None]
     """The lowest score that is flagged of each date."""
     model_name: str

@@ -151,7 +151,7 @@ def _nothing(before: date | None, left_out: Mapping[str, int]) -> InputError:
 def _count(features: DataFrame, texts: Sequence[str], *, has_dates: bool) -> tuple[int, int, int]:
     """Return the rows, their dates and the characters of their strings."""
     lengths = [
-        F.sum(F.least(F.length(column(name)), F.lit(LONGEST_TEXT))).alias(f"length {place}")
+        F.sum(F.least(_length(name), F.lit(LONGEST_TEXT))).alias(f"length {place}")
         for place, name in enumerate(texts)
     ]
     days = F.countDistinct("dt") if has_dates else F.lit(0)
@@ -160,6 +160,11 @@ def _count(features: DataFrame, texts: Sequence[str], *, has_dates: bool) -> tup
         return 0, 0, 0
     rows, dates, *characters = counted
     return int(rows), int(dates), sum(int(count or 0) for count in characters)
+
+
+def _length(name: str) -> Column:
+    """Return the characters of a string, 0 where it is missing: Spark's least passes over nulls."""
+    return F.coalesce(F.length(column(name)), F.lit(0))
 
 
 def _cut(cap: int, eligible: int) -> int:
