@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from adlib.arrays import NumberColumn, TextColumn, take_rows
-from adlib.encoding import Encoder, EncodingSettings, Feature, Kind
 from adlib.drift import MOST_COLUMNS, Reference, movement
+from adlib.encoding import Encoder, EncodingSettings, Feature, Kind
 
 ROWS = 4_000
 FEATURES = (Feature("amount", Kind.NUMBER, "amount"), Feature("country", Kind.CATEGORY, "country"))
