@@ -22,7 +22,10 @@ from adlib.wiring import paths_of, source_of, source_path
 
 _OLDEST_JAVA = 17
 _OLDEST_PYTHON = (3, 11)
-_DRIVER_PACKAGES = ("pyspark", "numpy", "pandas", "pyarrow", "torch", "scikit-learn", "pydantic")
+_DRIVER_PACKAGES = (
+    *("pyspark", "numpy", "pandas", "pyarrow", "torch", "scikit-learn", "pydantic"),
+    *("jinja2", "matplotlib"),
+)
 _EXECUTOR_PACKAGES = ("numpy", "pandas", "pyarrow")
 _LEAST_FREE_BYTES = 1 << 30
 

@@ -17,7 +17,7 @@ from adlib.report.wording import compact
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE = (5.1, 2.95)
+SIZE = (4.8, 2.85)
 """Inches: at 72 points an inch about as wide as a phone, so that nine points can be read there."""
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
 ORDINARY, FLAG, ACCENT = "#040404", "#050505", "#060606"

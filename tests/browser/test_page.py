@@ -60,8 +60,8 @@ def test_texts_of_a_plot_do_not_overlap(open_page, hostile_page, width):
 def test_texts_of_a_plot_are_large_enough_to_read_on_a_phone(open_page, hostile_page):
     smallest = open_page(hostile_page, 390).page.evaluate(
         """() => Math.min(...[...document.querySelectorAll("figure svg text")].map(text =>
-          parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)
-            .filter(size => size > 0))"""
+          parseFloat(getComputedStyle(text).fontSize)
+            * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)))"""
     )
     assert smallest >= 7.5
 

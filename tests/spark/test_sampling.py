@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from adlib.errors import InputError
-from adlib.spark.sampling import DRAW, ROW_HASH, SampleRequest, plan_sample
+from adlib.spark.sampling import DRAW, ROW_HASH, SampleRequest, plan_glimpse, plan_sample
 
 pytestmark = pytest.mark.spark
 ROWS = 20_000
@@ -99,3 +99,23 @@ def test_a_cap_above_the_table_takes_every_row_once(features):
     sample = plan_sample(features, request(rows=50_000, key=()))
     assert sample.rows == ROWS
     assert len(set(drawn(sample))) == ROWS
+
+
+def test_a_glimpse_takes_any_row_the_same_ones_each_time(features):
+    glimpse = plan_glimpse(features.withColumn("short_history", F.lit(True)), request())
+    drawn = {row["id"] for row in glimpse.table.withColumn("id", F.col("amount") / 1.5).collect()}
+    assert glimpse.eligible_rows == ROWS
+    assert glimpse.rows == 1000
+    assert 1000 <= len(drawn) < 1400
+    again = plan_glimpse(features.repartition(7), request()).table
+    assert {row["amount"] / 1.5 for row in again.collect()} == drawn
+
+
+def test_a_glimpse_of_nothing_is_empty(features):
+    glimpse = plan_glimpse(features.where("id < 0"), request())
+    assert (glimpse.rows, glimpse.table.count()) == (0, 0)
+
+
+def test_missing_strings_take_no_room_in_a_sample(features):
+    missing = features.withColumn("note", F.lit(None).cast("string"))
+    assert plan_sample(missing, request(rows=ROWS, megabytes=1)).rows == ROWS

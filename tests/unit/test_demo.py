@@ -1,5 +1,7 @@
 """The demonstration's table is realistic, the same every time, and dirty on purpose."""
 
+import os
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -8,7 +10,7 @@ from rich.console import Console
 
 from adlib.demo.incidents import INCIDENTS
 from adlib.demo.table import make_table, write_table
-from adlib.demo.top import show_top
+from adlib.demo.top import show_report, show_top
 
 ROWS = 20_000
 
@@ -136,3 +138,13 @@ def test_the_strangest_rows_are_shown_with_their_reasons_across_dates(tmp_path, 
 def test_no_flagged_row_is_said_rather_than_shown(tmp_path, capsys):
     show_top(Console(width=120), tmp_path)
     assert "No flow was flagged" in capsys.readouterr().out
+
+
+def test_the_page_of_the_last_run_is_named(tmp_path, capsys):
+    for age, run_id in ((0, "earlier"), (60, "last")):
+        page = tmp_path / "reports" / run_id / "index.html"
+        page.parent.mkdir(parents=True)
+        page.write_text("page")
+        os.utime(page, (1_000 + age, 1_000 + age))
+    show_report(Console(width=60), tmp_path)
+    assert str(tmp_path / "reports" / "last" / "index.html") in capsys.readouterr().out

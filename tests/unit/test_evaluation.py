@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from adlib.evaluation import CountedRows, evaluate_rows
+from adlib.evaluation import CountedRows, curves_of, evaluate_rows
 
 MONDAY, TUESDAY = date(2024, 1, 1), date(2024, 1, 2)
 
@@ -115,3 +115,38 @@ def test_only_the_fifty_largest_groups_are_told():
 
 def test_figures_are_plain_json():
     assert json.loads(json.dumps(evaluate_rows(TABLE, 0.1), allow_nan=False))
+
+
+def many_rows(rows=50_000, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(rows) < 0.02).astype(np.float64)
+    scores = rng.normal(size=rows) + 1.5 * labels
+    day = np.full(rows, MONDAY, dtype=object)
+    none = np.full(rows, None, dtype=object)
+    return CountedRows(day, none, labels, scores > 2.0, scores, np.ones(rows, dtype=np.int64))
+
+
+def test_curves_are_thin_and_keep_their_area():
+    rows = many_rows()
+    curves, figures = curves_of(rows), evaluate_rows(rows, None)
+    assert all(len(points) <= 200 for points in curves.values())
+    alarms, recall = np.asarray(curves["roc"]).T
+    assert np.trapezoid(recall, alarms) == pytest.approx(figures["auroc"], abs=0.002)
+    assert (alarms[0], recall[0], alarms[-1], recall[-1]) == (0.0, 0.0, 1.0, 1.0)
+    recall, precision = np.asarray(curves["precision_recall"]).T
+    area = np.trapezoid(precision, recall)
+    assert area == pytest.approx(figures["average_precision"], abs=0.01)
+
+
+def test_points_of_a_curve_are_rows_counted_above_a_score():
+    curves = curves_of(TABLE)
+    # Above 9: 14 of 20 anomalies and nothing else; above 8: 10 of 100 ordinary rows as well.
+    assert [0.0, 0.7] in curves["roc"]
+    assert [0.1, 0.7] in curves["roc"]
+    assert [0.7, 1.0] in curves["precision_recall"]
+    assert [0.7, 14 / 24] in curves["precision_recall"]
+
+
+def test_one_kind_of_label_has_no_curve():
+    assert curves_of(TABLE.where(TABLE.labels == 1.0)) is None
+    assert curves_of(TABLE.where(np.isnan(TABLE.labels))) is None
