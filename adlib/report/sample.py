@@ -24,6 +24,8 @@ from adlib.model import BLOCK_ROWS, Model
 from adlib.report.values import Axis, DrivenColumn, Health, SampleFigures
 
 _MOST_LABELS = 9
+_LARGEST_DRAWN = 1e100
+"""A number beyond is drawn there: a scale of more powers of ten overflows."""
 """Values of a category that a scatter plot tells apart; the others share a place."""
 _OTHERS = "others"
 _DIMENSIONS = 2
@@ -165,7 +167,8 @@ def _axis(encoding: ColumnEncoding, column: Column, flagged: Flags) -> Axis:
     if isinstance(column, TextColumn):
         return _category_axis(name, column, flagged)
     values = np.asarray(column.values, dtype=np.float64)
-    return Axis(name, np.where(np.isfinite(values), values, np.nan))
+    drawable = np.clip(values, -_LARGEST_DRAWN, _LARGEST_DRAWN)
+    return Axis(name, np.where(np.isfinite(values), drawable, np.nan))
 
 
 def _category_axis(name: str, column: TextColumn, flagged: Flags) -> Axis:

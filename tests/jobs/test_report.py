@@ -22,7 +22,9 @@ def text_of(page):
 
 def tile(shown, name):
     """Return the figure that stands under a name at a glance."""
-    return re.search(rf"\b{name} ([\d.,]+%?)", shown)[1]
+    found = re.search(rf"\b{name} ([\d.,]+%?)", shown)
+    assert found is not None
+    return found[1]
 
 
 def test_a_run_ends_with_its_page_under_its_own_id(finished):

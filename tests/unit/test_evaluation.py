@@ -129,6 +129,7 @@ def many_rows(rows=50_000, seed=0):
 def test_curves_are_thin_and_keep_their_area():
     rows = many_rows()
     curves, figures = curves_of(rows), evaluate_rows(rows, None)
+    assert curves is not None
     assert all(len(points) <= 200 for points in curves.values())
     alarms, recall = np.asarray(curves["roc"]).T
     assert np.trapezoid(recall, alarms) == pytest.approx(figures["auroc"], abs=0.002)
@@ -140,6 +141,7 @@ def test_curves_are_thin_and_keep_their_area():
 
 def test_points_of_a_curve_are_rows_counted_above_a_score():
     curves = curves_of(TABLE)
+    assert curves is not None
     # Above 9: 14 of 20 anomalies and nothing else; above 8: 10 of 100 ordinary rows as well.
     assert [0.0, 0.7] in curves["roc"]
     assert [0.1, 0.7] in curves["roc"]

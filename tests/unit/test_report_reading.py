@@ -195,6 +195,9 @@ def test_a_sample_is_seen_through_the_model_that_scored_it(model, columns):
     assert found.rows == rows
     assert found.flagged.sum() == model.score(columns).is_anomaly.sum() > 0
     assert found.of_codes
+    assert found.latent is not None
+    assert found.explained is not None
+    assert found.scatter is not None
     assert found.latent.shape == (rows, 2)
     assert 0.0 < sum(found.explained) <= 1.0
     assert [axis.name for axis in found.scatter] == ["amount", "country"]
@@ -220,6 +223,7 @@ def test_of_a_category_with_many_values_the_commonest_have_a_place(model, column
     many = {**columns, "country": TextColumn(np.arange(rows) % 300, names)}
     cuts = np.full(rows, model.threshold.cut)
     found = look_at(SampledRows(many, cuts, rows), model, driven("country", "amount"))
+    assert found.scatter is not None
     labels = found.scatter[0].labels
     assert len(labels) == 10
     assert labels[-1] == "others"
