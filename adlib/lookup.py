@@ -110,7 +110,8 @@ def _matching(directory: Path, key: Mapping[str, str], day: date | None) -> pa.T
     table = _open(directory)
     if table is None or any(name not in table.schema.names for name in key):
         return None
-    wanted = None if day is None else pc.field("dt") == day.isoformat()
+    by_date = day is not None and any(directory.glob("dt=*"))
+    wanted = pc.field("dt") == str(day) if by_date else None
     for name, value in key.items():
         same = pc.field(name).cast(pa.string()) == value
         wanted = same if wanted is None else wanted & same

@@ -35,6 +35,7 @@ def test_a_quarantined_row_is_told_with_its_problem(workplace, summary_of):
     broken = table.slice(7, 1).to_pylist()[0] | {"id": 900, "at": None}
     workplace.write(pa.Table.from_pylist([broken], schema=table.schema), "broken.parquet")
     assert workplace.call("run") == 0
+    assert summary_of(workplace, "explain", "--key", "3", "--date", "2026-03-01")["columns"]
     told = summary_of(workplace, "explain", "--key", "900")
     assert told["problem"] == "missing_event_time"
     assert '"id":900' in told["raw_row"]
