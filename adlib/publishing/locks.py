@@ -14,6 +14,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
@@ -195,7 +196,8 @@ class Lock:
     def release(self, mine: Claim) -> None:
         """Let go of the date; the number stays, so that the next one is higher."""
         if self.counts(mine):
-            self.disk.write(self._file(mine), replace(mine, released=True).content())
+            with suppress(FileNotFoundError):  # a successor has tidied it away meanwhile
+                self.disk.write(self._file(mine), replace(mine, released=True).content())
 
     def _file(self, claim: Claim) -> Path:
         return self.directory / f"{claim.fence:08}.json"

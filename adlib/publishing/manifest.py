@@ -77,10 +77,11 @@ class Manifest:
                 for table, files in plain["tables"].items()
             }
             found = Manifest(date.fromisoformat(plain["date"]), str(plain["run_id"]), tables)
+            version = plain["format"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise AlteredError(f"it is no manifest ({error})") from error
-        if plain["format"] != FORMAT_VERSION:
-            raise AlteredError(f"its format is {plain['format']}, expected {FORMAT_VERSION}")
+        if version != FORMAT_VERSION:
+            raise AlteredError(f"its format is {version}, expected {FORMAT_VERSION}")
         return found
 
 

@@ -143,14 +143,10 @@ class Publisher:
         claim = lock.take()
         try:
             yield claim
-        except OSError as error:
+        except (OSError, AdlibError) as error:
             with suppress(OSError):  # a lock that is not let go of is taken over
                 if not lock.counts(claim):
                     raise lock.late() from error
-                lock.release(claim)
-            raise
-        except AdlibError:
-            with suppress(OSError):
                 lock.release(claim)
             raise
         lock.release(claim)
