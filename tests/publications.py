@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,8 +27,9 @@ TABLES = ("anomalies", "daily_summary", "quarantine", "scores")
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 Step = Callable[[str, Path], None]
 
+_ROOT = Path(__file__).parents[1]
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([__name__])
+_PROCESSES.set_forkserver_preload([__name__, "pandas"])  # PyArrow imports pandas when it is used
 
 
 class StoppingDisk(Disk):
@@ -132,7 +134,8 @@ def publish(publisher: Publisher, version: str, work: Path, days: Sequence[date]
 def start(target: Callable[..., None], *arguments: object) -> multiprocessing.process.BaseProcess:
     """Start a function in a process of its own, which has no JVM, no PyTorch and no threads."""
     process = _PROCESSES.Process(target=target, args=arguments)
-    process.start()
+    with patch.dict(os.environ, PYTHONPATH=str(_ROOT)):  # where their server finds this module
+        process.start()
     return process
 
 
