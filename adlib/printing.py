@@ -20,11 +20,15 @@ _WIDE = 200
 """Columns of what is no terminal, so that a line there is one line."""
 
 
+def _console() -> Console:
+    """Return standard output, wide where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
 def print_summary(summary: Summary) -> None:
     """Print what a command did: a line for each thing, the details where they are its result."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)
+    console = _console()
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(overflow="fold")
@@ -46,9 +50,7 @@ def _status(summary: Summary) -> str:
 
 def print_row(row: ScoredRow | QuarantinedRow) -> None:
     """Print what is known of one row."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)
+    console = _console()
     about = Table(show_header=False, box=None, pad_edge=False)
     about.add_column()
     about.add_column(overflow="fold")
