@@ -57,15 +57,34 @@ def explain(
     ]
 
 
-def explain_whole(encoder: Encoder, judged: Judgement, columns: Columns) -> tuple[Reason, ...]:
-    """Say of every source column of one row what it holds and what was expected there.
+class Whole(NamedTuple):
+    """All that columns say of one row, the largest share of the score first."""
 
-    The largest share comes first; `judged` and `columns` are of the one row, in float64.
+    sources: tuple[Reason, ...]
+    """Of every column of the source that the model reads."""
+    derived: tuple[Reason, ...]
+    """Of every window and calendar column, named as in the feature table: parts of the above."""
+
+
+def explain_whole(encoder: Encoder, judged: Judgement, columns: Columns) -> Whole:
+    """Say of every column of one row what it holds and what was expected there.
+
+    `judged` and `columns` are of the one row, in float64.
     """
-    (shares,) = _shares(source_losses(judged.losses, encoder.layout))
+    by_source = _shares(source_losses(judged.losses, encoder.layout))[0].tolist()
+    by_encoding = _shares(encoding_losses(judged.losses, encoder))[0].tolist()
     teller = _Teller.of(encoder, columns, judged)
-    ranked = np.argsort(-shares, kind="stable").tolist()
-    return tuple(teller.reason(0, place, float(shares[place])) for place in ranked)
+    sources = [teller.reason(0, place, share) for place, share in enumerate(by_source)]
+    derived = [
+        teller.part(0, index, share)
+        for index, share in enumerate(by_encoding)
+        if encoder.encodings[index].feature.name != encoder.encodings[index].feature.source
+    ]
+    return Whole(_ranked(sources), _ranked(derived))
+
+
+def _ranked(reasons: list[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: -reason.share))
 
 
 def source_losses(losses: Floats, layout: Layout) -> Floats:
@@ -107,8 +126,13 @@ class _Teller:
     def reason(self, row: int, place: int, share: float) -> Reason:
         """Say a word on one of the layout's sources."""
         source, index = self.encoder.layout.sources[place], self._most_telling(row, place)
+        return self.part(row, index, share)._replace(column=source)
+
+    def part(self, row: int, index: int, share: float) -> Reason:
+        """Say a word on one column of the feature table."""
         actual, expected, direction, sentence = self.finding(row, index)
-        return Reason(source, actual, expected, round(share, _SHARE_DIGITS), direction, sentence)
+        name = self.encoder.names[index]
+        return Reason(name, actual, expected, round(share, _SHARE_DIGITS), direction, sentence)
 
     def _most_telling(self, row: int, place: int) -> int:
         """Return which of a source's encodings adds most to the row's score."""

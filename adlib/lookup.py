@@ -6,7 +6,8 @@ Reads the feature table, the model and the published tables as files, without Sp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -16,16 +17,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from adlib.artifacts import unpack
 from adlib.config import Config
 from adlib.errors import ConfigError, InputError
-from adlib.explanations import Reason, explain_whole, sentence_of
+from adlib.explanations import Whole, explain_whole, sentence_of
 from adlib.model import Model
 from adlib.spark.columns import columns_from_arrow, vector_lengths
+from adlib.spark.contract import check_features
 from adlib.wiring import registry_of
 
-_DATE = "event_date"
+_DATE = "dt"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,11 @@ class ScoredRow:
     """Everything about a row of the feature table."""
 
     key: Mapping[str, str]
+    about: Mapping[str, str]
+    """Its time, its entity and the columns that are kept."""
     event_date: str | None
+    rows_with_this_key: int
+    """In the feature table; the one that is told is of the latest date."""
     model: str
     anomaly_score: float
     threshold: float | None
@@ -43,18 +50,36 @@ class ScoredRow:
     anomaly_percentile: float
     p_value: float
     severity: str | None
-    missing_columns: int
-    unseen_columns: int
+    missing_columns: tuple[str, ...]
+    unseen_columns: tuple[str, ...]
+    """Those that hold a value that training never saw."""
     reason: str
-    columns: tuple[Reason, ...]
-    """Every column of the source that the model reads, the largest share first."""
+    whole: Whole
     published: Mapping[str, Any] | None
-    """Run and severity with which it is in the published anomalies, None where it is not."""
+    """Run, model, score and severity of the row among the published anomalies, if it is there."""
 
     def plain(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
-        told = {name: value for name, value in asdict(self).items() if name != "columns"}
-        return {**told, "columns": [reason._asdict() for reason in self.columns]}
+        told = {name: value for name, value in asdict(self).items() if name != "whole"}
+        columns = [reason._asdict() for reason in self.whole.sources]
+        return {
+            **told,
+            "columns": columns,
+            "derived_columns": [reason._asdict() for reason in self.whole.derived],
+        }
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A row that is among the anomalies and no longer in the feature table."""
+
+    key: Mapping[str, str]
+    published: Mapping[str, Any]
+    """The row as it was published."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -71,38 +96,68 @@ class QuarantinedRow:
         return asdict(self)
 
 
-def look_up(
-    config: Config, values: Sequence[str], day: date | None, model_id: str | None
-) -> ScoredRow | QuarantinedRow:
+Found = ScoredRow | PublishedRow | QuarantinedRow
+
+
+def look_up(config: Config, values: Sequence[str], day: date | None, model_id: str | None) -> Found:
     """Find the row with this key, or with this `row_hash` where rows have no key.
 
     Raises:
         ConfigError: if the key has another number of columns.
-        InputError: if there is no such row.
+        InputError: if there is no such row, or the model does not fit the feature table.
     """
+    key = _key_of(config, values)
+    dated = day if config.source.event_time is not None else None  # else a date names the run's
+    rows = _matching(config.work.path / "features", key, dated)
+    if rows is not None and rows.num_rows:
+        stored = registry_of(config).load(model_id)
+        return _scored(config, unpack(stored), stored.model_id, key, rows)
+    published = _published(config, key, day)
+    if published is not None:
+        return PublishedRow(key, published)
+    for directory in (config.output.path, config.work.path):
+        quarantined = _quarantined(directory / "quarantine", key, day)
+        if quarantined is not None:
+            return quarantined
+    raise _nothing(config, key, day, has_table=rows is not None)
+
+
+def _key_of(config: Config, values: Sequence[str]) -> dict[str, str]:
     names = list(config.source.key) or ["row_hash"]
     if len(values) != len(names):
-        message = (
-            f"A row is known by {', '.join(names)}: give --key {len(names)} times, in that order; "
-            f"found {len(values)}."
-        )
+        times = "once" if len(names) == 1 else f"{len(names)} times, in that order"
+        message = f"A row is known by {', '.join(names)}: give --key {times}; found {len(values)}."
         raise ConfigError(message)
-    key = dict(zip(names, values, strict=True))
-    found = _matching(config.work.path / "features", key, day)
-    if found is not None and found.num_rows:
-        stored = registry_of(config).load(model_id)
-        return _scored(config, unpack(stored), stored.model_id, key, found.slice(0, 1))
-    quarantined = _quarantined(config.output.path / "quarantine", key, day)
-    if quarantined is None:
-        raise _nothing(config, key, day, has_table=found is not None)
-    return quarantined
+    return dict(zip(names, values, strict=True))
 
 
 def _open(directory: Path) -> ds.Dataset | None:
     if not any(directory.rglob("*.parquet")):
         return None
-    partitions = ds.partitioning(pa.schema([("dt", pa.string())]), flavor="hive")
-    return ds.dataset(directory, format="parquet", partitioning=partitions)
+    partitions = ds.partitioning(pa.schema([(_DATE, pa.string())]), flavor="hive")
+    with _readable(directory):
+        return ds.dataset(directory, format="parquet", partitioning=partitions)
+
+
+@contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    """Say in a sentence that a file is cut short or altered."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        message = (
+            f"A file under {directory} cannot be read ({error}). Restore it from a backup, or run "
+            "the command again that wrote it."
+        )
+        raise InputError(message) from error
+
+
+def _read(directory: Path, wanted: pc.Expression) -> pa.Table:
+    """Read the rows that are wanted, the latest date first."""
+    table = _open(directory)
+    with _readable(directory):
+        rows = pa.table({}) if table is None else table.to_table(filter=wanted)
+    return rows.sort_by([(_DATE, "descending")]) if _DATE in rows.column_names else rows
 
 
 def _matching(directory: Path, key: Mapping[str, str], day: date | None) -> pa.Table | None:
@@ -110,27 +165,33 @@ def _matching(directory: Path, key: Mapping[str, str], day: date | None) -> pa.T
     table = _open(directory)
     if table is None or any(name not in table.schema.names for name in key):
         return None
-    by_date = day is not None and any(directory.glob("dt=*"))
-    wanted = pc.field("dt") == str(day) if by_date else None
+    wanted = _of_day(day)
     for name, value in key.items():
-        same = pc.field(name).cast(pa.string()) == value
-        wanted = same if wanted is None else wanted & same
-    return table.to_table(filter=wanted)
+        wanted &= pc.field(name).cast(pa.string()) == value
+    return _read(directory, wanted)
+
+
+def _of_day(day: date | None) -> pc.Expression:
+    return pc.scalar(True) if day is None else pc.field(_DATE) == day.isoformat()  # noqa: FBT003
 
 
 def _scored(
-    config: Config, model: Model, model_id: str, key: Mapping[str, str], row: pa.Table
+    config: Config, model: Model, model_id: str, key: Mapping[str, str], rows: pa.Table
 ) -> ScoredRow:
+    row = rows.slice(0, 1)
+    check_features(from_arrow_schema(row.schema), model.columns)
     columns = columns_from_arrow(row, model.columns, vector_lengths(model.encoder))
     judged = model.detector.judge(model.encoder.transform(columns, np.float64))
     scores, threshold = model.exact_scores(columns), model.threshold
     by_date = threshold.settings.date_rule() is not None
     strange = None if by_date else bool(scores[0] >= threshold.cut)
-    reasons = explain_whole(model.encoder, judged, columns)
-    day = row["dt"][0].as_py() if "dt" in row.column_names else None
+    whole = explain_whole(model.encoder, judged, columns)
+    day = row[_DATE][0].as_py() if _DATE in row.column_names else None
     return ScoredRow(
         key=key,
+        about=_about(config, row, key),
         event_date=day,
+        rows_with_this_key=rows.num_rows,
         model=model_id,
         anomaly_score=float(scores[0]),
         threshold=None if by_date else float(threshold.cut),
@@ -138,47 +199,65 @@ def _scored(
         anomaly_percentile=float(threshold.percentiles(scores)[0]),
         p_value=float(threshold.p_values(scores)[0]),
         severity=str(threshold.severities(scores)[0]) if strange else None,
-        missing_columns=_count(model.encoder.missing(columns)),
-        unseen_columns=_count(model.encoder.unseen(columns)),
-        reason=sentence_of(tuple(one for one in reasons[: model.reasons] if one.share > 0.0)),
-        columns=reasons,
-        published=_published(config.output.path / "anomalies", key, day),
+        missing_columns=_named(model.encoder.missing(columns)),
+        unseen_columns=_named(model.encoder.unseen(columns)),
+        reason=sentence_of(tuple(one for one in whole.sources[: model.reasons] if one.share > 0.0)),
+        whole=whole,
+        published=_where(_published(config, key, None if day is None else date.fromisoformat(day))),
     )
 
 
-def _count(flags: Mapping[str, Any]) -> int:
-    return sum(bool(here[0]) for here in flags.values())
+def _about(config: Config, row: pa.Table, key: Mapping[str, str]) -> dict[str, str]:
+    """Return what tells a person which row it is, besides its key."""
+    source = config.source
+    names = dict.fromkeys(filter(None, (source.event_time, source.entity, *source.keep)))
+    return {
+        name: str(row[name][0].as_py())
+        for name in names
+        if name in row.column_names and name not in key
+    }
+
+
+def _named(flags: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name, here in flags.items() if bool(here[0]))
 
 
 def _published(
-    directory: Path, key: Mapping[str, str], day: str | None
+    config: Config, key: Mapping[str, str], day: date | None
 ) -> Mapping[str, Any] | None:
-    found = _matching(directory, key, None if day is None else date.fromisoformat(day))
-    if found is None or not found.num_rows:
-        return None
-    return {name: found[name][0].as_py() for name in ("run_id", "severity", "anomaly_score")}
+    """Return the anomaly that a row was published as, the latest one."""
+    found = _matching(config.output.path / "anomalies", key, day)
+    return found.slice(0, 1).to_pylist()[0] if found is not None and found.num_rows else None
+
+
+def _where(published: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return where a row was published, and as what."""
+    names = ("event_date", "run_id", "model_version", "severity", "anomaly_score")
+    return None if published is None else {name: published[name] for name in names}
 
 
 def _quarantined(
     directory: Path, key: Mapping[str, str], day: date | None
 ) -> QuarantinedRow | None:
     """Find a quarantined row by what its raw JSON says, or by its hash."""
-    table = _open(directory)
-    if table is None:
-        return None
+    wanted = _of_day(day)
     if "row_hash" in key:
-        wanted = pc.field("row_hash") == key["row_hash"]
+        wanted &= pc.field("row_hash") == key["row_hash"]
     else:
-        wanted = pc.match_substring(pc.field("raw_row"), next(iter(key.values())))
-    if day is not None:
-        wanted &= pc.field("dt") == day.isoformat()
-    for row in table.to_table(filter=wanted).to_pylist():
-        raw = json.loads(row["raw_row"] or "{}")
-        if "row_hash" in key or all(str(raw.get(name)) == said for name, said in key.items()):
-            return QuarantinedRow(
-                str(row[_DATE]), row["problem"], row["problem_column"], row["raw_row"]
-            )
+        for value in key.values():  # to read no more rows than may be it
+            written = json.dumps(value, ensure_ascii=False)[1:-1]
+            wanted &= pc.match_substring(pc.field("raw_row"), written)
+    for row in _read(directory, wanted).to_pylist():
+        if "row_hash" in key or _says(row["raw_row"], key):
+            said = (row["problem"], row["problem_column"], row["raw_row"])
+            return QuarantinedRow(str(row["event_date"]), *said)
     return None
+
+
+def _says(raw_row: str, key: Mapping[str, str]) -> bool:
+    """Tell whether a raw row has this key, but for spaces around it."""
+    raw = json.loads(raw_row)
+    return all(str(raw.get(name)).strip() == value for name, value in key.items())
 
 
 def _nothing(
@@ -191,7 +270,8 @@ def _nothing(
     said = ", ".join(f"{name} {value!r}" for name, value in key.items())
     when = "" if day is None else f" of {day}"
     message = (
-        f"No row{when} with {said} is in the feature table under {config.work.path} or in the "
-        "quarantine. Look at the spelling, or run `adlib preprocess` for its date."
+        f"No row{when} with {said} is in the feature table under {config.work.path}, among the "
+        "published anomalies or in the quarantine. Look at the spelling, or run `adlib "
+        "preprocess` for its date."
     )
     return InputError(message)

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from adlib.cleaning import Leftover
 from adlib.doctor import Check
-from adlib.lookup import QuarantinedRow, ScoredRow
+from adlib.explanations import Reason
+from adlib.lookup import Found, ScoredRow
 from adlib.summary import Summary
 from adlib.wording import told, words
 
@@ -48,29 +49,31 @@ def _status(summary: Summary) -> str:
     return f"{summary.name}{day}: {summary.status}" + (f" in {spent:.0f} s" if spent else "")
 
 
-def print_row(row: ScoredRow | QuarantinedRow) -> None:
+def print_row(row: Found) -> None:
     """Print what is known of one row."""
     console = _console()
     about = Table(show_header=False, box=None, pad_edge=False)
     about.add_column()
     about.add_column(overflow="fold")
     for name, value in row.plain().items():
-        if name != "columns" and value is not None:
-            about.add_row(Text(name.replace("_", " ")), Text(words(value)))
+        if name not in {"columns", "derived_columns"} and value not in (None, (), {}):
+            listed = ", ".join(value) if isinstance(value, tuple) else words(value)
+            about.add_row(Text(name.replace("_", " ")), Text(listed))
     console.print(about)
     if isinstance(row, ScoredRow):
-        console.print(_columns_of(row))
+        console.print(_columns_of("column", row.whole.sources, row.unseen_columns))
+        if row.whole.derived:
+            console.print(_columns_of("window, hour or weekday", row.whole.derived))
 
 
-def _columns_of(row: ScoredRow) -> Table:
-    """Lay out every column of a row beside what was expected of it."""
-    names = ("column", "actual", "expected", "direction", "share")
+def _columns_of(what: str, reasons: Sequence[Reason], unseen: Sequence[str] = ()) -> Table:
+    """Lay out columns of a row beside what was expected of them."""
     table = Table(box=None, pad_edge=False)
-    for name in names:
+    for name in (what, "actual", "expected", "direction", "share"):
         table.add_column(name, overflow="fold", justify="right" if name == "share" else "left")
-    for one in row.columns:
+    for one in reasons:
         cells = (one.column, one.actual or "missing", one.expected)
-        said = one.direction if one.share else ""
+        said = one.direction if one.share or one.column in unseen else ""
         table.add_row(*map(Text, (*cells, said, f"{one.share:.1%}")))
     return table
 

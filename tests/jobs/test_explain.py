@@ -45,7 +45,7 @@ def test_a_quarantined_row_is_told_with_its_problem(workplace, summary_of):
     ("keys", "code", "said"),
     [
         (["nobody"], 3, "No row with id 'nobody' is in the feature table"),
-        (["1", "2"], 2, "give --key 1 times, in that order; found 2"),
+        (["1", "2"], 2, "give --key once; found 2"),
     ],
 )
 def test_a_row_that_is_not_there_is_a_sentence(finished, last_words, keys, code, said):
