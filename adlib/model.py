@@ -72,7 +72,8 @@ class Model:
     detector: Detector
     threshold: Threshold
     screen_margin: float
-    """Share of the threshold by which a float32 score can miss the float64 one."""
+    """Share of the threshold, or of the usual score where that is larger, by which a float32 score
+    can miss the float64 one."""
     reasons: int
     """How many reasons a flagged row carries."""
     provenance: Mapping[str, Any]
@@ -112,8 +113,11 @@ class Model:
         """Return the float32 scores below which a float64 one cannot reach the cut."""
         finite = np.isfinite(cut)
         known = np.where(finite, cut, 0.0)
-        scale = np.maximum(np.abs(known), abs(self.threshold.cut))  # what the margin is measured by
-        return np.where(finite, known - scale * self.screen_margin, cut)
+        return np.where(finite, known - self.screen_error(known), cut)
+
+    def screen_error(self, cut: Floats) -> Floats:
+        """Return by how much a float32 score near a cut can miss the float64 one."""
+        return self.screen_margin * np.maximum(np.abs(cut), self.threshold.usual_size)
 
     def _screen(self, columns: Columns) -> Floats:
         """Score in float32; what overflows is not below any cut."""
@@ -150,7 +154,7 @@ def exact_scores(encoder: Encoder, detector: Detector, columns: Columns) -> Floa
 
 def _as_stored(scores: Floats) -> Floats:
     """Round scores to float32's precision, none of them infinite."""
-    return np.minimum(scores, _LARGEST_SCORE).astype(np.float32).astype(np.float64)
+    return np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE).astype(np.float32).astype(np.float64)
 
 
 def _block_scores(
@@ -209,7 +213,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     fit_part, calibration = split(columns, learns_from)
     encoder = Encoder.fit(fit_part, features, encoding)
     learned = encoder.transform(fit_part, np.float32)
-    looks: list[list[float]] = []
+    looks: list[tuple[int, float]] = []
     fitted = detector.fit(learned, seed=seed, progress=_noting(looks, progress))
     exact = exact_scores(encoder, fitted, calibration)
     calibrated = Threshold.calibrate(threshold, exact, rows_per_day)
@@ -219,7 +223,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
         encoder=encoder,
         detector=fitted,
         threshold=calibrated,
-        screen_margin=_screen_margin(fast, exact, calibrated.cut),
+        screen_margin=_screen_margin(fast, exact, calibrated),
         reasons=reasons,
         provenance={
             **provenance,
@@ -230,12 +234,12 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     )
 
 
-def _noting(looks: list[list[float]], progress: Progress | None) -> Progress:
+def _noting(looks: list[tuple[int, float]], progress: Progress | None) -> Progress:
     """Return a progress that also keeps the step and loss of each look at the training."""
 
     def note(step: int, steps: int, loss: float) -> None:
         if np.isfinite(loss):
-            looks.append([step, loss])
+            looks.append((step, loss))
         if progress is not None:
             progress(step, steps, loss)
 
@@ -263,13 +267,14 @@ def split(columns: Columns, learns_from: Flags | None = None) -> tuple[Columns, 
     return take_rows(columns, chosen), take_rows(columns, slice(learned, rows))
 
 
-def _screen_margin(screened: Floats, exact: Floats, cut: float) -> float:
+def _screen_margin(screened: Floats, exact: Floats, threshold: Threshold) -> float:
     """Return ten times the largest error of float32 among the calibration rows.
 
-    Relative to the score or to the cut, whichever is larger: far below the cut no error matters.
-    What overflows in float32 is scored again in any case.
+    Relative to the score, to the cut or to the median score, whichever is largest: far below the
+    cut no error matters. What overflows in float32 is scored again in any case.
     """
     finite = np.isfinite(screened)
     error = np.abs(np.where(finite, screened, exact) - exact)
-    scale = np.maximum(np.maximum(np.abs(exact), abs(cut)), float(np.finfo(np.float32).tiny))
+    least = max(threshold.usual_size, float(np.finfo(np.float32).tiny))
+    scale = np.maximum(np.abs(exact), least)
     return max(_SMALLEST_MARGIN, _MARGIN_FACTOR * float(np.max(error / scale)))

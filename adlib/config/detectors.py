@@ -1,134 +1,86 @@
-"""The `detector` section: a class of its own for each kind."""
+"""The `detector` section: a class for each kind, made of the fields of its settings."""
 
 from __future__ import annotations
 
+import dataclasses
+import operator
+import sys
 from collections.abc import Mapping
+from functools import reduce
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
-from pydantic import BaseModel, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, create_model
 
 from adlib.config.section import Section
+from adlib.detectors import DETECTORS, DetectorSettings
+
+_DEFAULT = "blend"
 
 
-class AutoencoderConfig(Section):
-    """Small networks that learn to repair spoilt rows: what they would repair is strange."""
+class DetectorSection(Section):
+    """A detector and its hyper-parameters; what is left out keeps the detector's own default."""
 
-    kind: Literal["autoencoder"] = Field(description="Which detector.")
-    members: int | None = Field(
-        None,
-        ge=2,
-        le=256,
-        description="How many small networks learn, each from rows of its own; 6.",
-    )
-    hidden: int | None = Field(None, ge=1, le=4096, description="Hidden units of each member; 16.")
-    most_noise: float | None = Field(
-        None,
-        ge=0.0,
-        le=100.0,
-        description="Standard deviation of the noise on the last member's numbers, a tenth of it "
-        "on the first's; 1.",
-    )
-    mask_fraction: float | None = Field(
-        None,
-        ge=0.0,
-        le=0.5,
-        description="Share of the columns that are hidden while it learns, on average; 0.3.",
-    )
-    usual_fraction: float | None = Field(
-        None,
-        ge=0.0,
-        le=1.0,
-        description="How far a reconstruction is drawn towards the column's usual value; 0.5.",
-    )
-    steps: int | None = Field(
-        None, ge=1, le=1_000_000, description="At most so many steps of learning; 400."
-    )
-    batch_rows: int | None = Field(None, ge=1, le=1_000_000, description="Rows of a step; 256.")
-    learning_rate: float | None = Field(
-        None, gt=0.0, le=10.0, description="Of the optimiser; 0.003."
-    )
-    trim_fraction: float | None = Field(
-        None,
-        ge=0.0,
-        lt=1.0,
-        description="Share of each batch, the worst rebuilt, that is not learned from; 0.15.",
-    )
-    most_classes: int | None = Field(
-        None,
-        ge=2,
-        le=100_000,
-        description="Values of a category that are told apart, rarer ones share the last; 16.",
-    )
+    kind: str
 
 
-class BlendConfig(Section):
-    """An autoencoder, a linear, a local and a marginal view in one calibrated score."""
-
-    kind: Literal["blend"] = Field("blend", description="Which detector.")
-    members: int | None = Field(
-        None,
-        ge=2,
-        le=256,
-        description="How many small networks learn, each from rows of its own; 6.",
-    )
-    hidden: int | None = Field(None, ge=1, le=4096, description="Hidden units of each member; 16.")
-    steps: int | None = Field(
-        None, ge=1, le=1_000_000, description="At most so many steps of learning; 400."
-    )
+def _section_of(settings: type[DetectorSettings]) -> type[DetectorSection]:
+    """Turn fields into optional keys, bounded and described as their metadata says."""
+    kind, hints = settings.kind, get_type_hints(settings)
+    default = kind if kind == _DEFAULT else ...
+    keys: dict[str, Any] = {"kind": (Literal[kind], Field(default, description="Which detector."))}
+    for field in dataclasses.fields(settings):
+        keys[field.name] = _key(hints[field.name], field)
+    name = settings.__name__.replace("Settings", "Config")
+    told = (sys.modules[settings.__module__].__doc__ or "").partition("\n")[0]
+    return create_model(name, __base__=DetectorSection, __doc__=told, **keys)
 
 
-class DenseAutoencoderConfig(Section):
-    """One deep network that copies rows through a narrow middle, and copies strange ones badly."""
-
-    kind: Literal["dense_autoencoder"] = Field(description="Which detector.")
-    layers: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(
-        None, min_length=1, max_length=20, description="Units of each hidden layer; 32, 8, 32."
-    )
-    steps: int | None = Field(
-        None, ge=1, le=1_000_000, description="At most so many steps of learning; 2000."
-    )
-    batch_rows: int | None = Field(None, ge=1, le=1_000_000, description="Rows of a step; 256.")
-    learning_rate: float | None = Field(
-        None, gt=0.0, le=10.0, description="Of the optimiser; 0.003."
-    )
-    trim_fraction: float | None = Field(
-        None,
-        ge=0.0,
-        lt=1.0,
-        description="Share of each batch, the worst rebuilt, that is not learned from; 0.05.",
-    )
-    validation_fraction: float | None = Field(
-        None,
-        gt=0.0,
-        lt=1.0,
-        description="Share of the rows that is not learned from and says when to stop; 0.1.",
-    )
+def _key(hint: Any, field: dataclasses.Field[Any]) -> tuple[Any, Any]:
+    """Return a key's type and what it may be; `each` bounds the entries of a list."""
+    bounds = dict(field.metadata)
+    each = bounds.pop("each", None)
+    if each is not None:
+        hint = tuple[Annotated[get_args(hint)[0], Field(**each)], ...]  # type: ignore[misc]
+    said = f"{bounds.pop('description', '').removesuffix('.')}; {_shown(field.default)}."
+    return hint | None, Field(None, description=said.removeprefix("; "), **bounds)
 
 
-DETECTOR_KINDS: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {
-        "autoencoder": AutoencoderConfig,
-        "blend": BlendConfig,
-        "dense_autoencoder": DenseAutoencoderConfig,
-    }
+def _shown(default: Any) -> str:
+    """Print a default as YAML would have it."""
+    if isinstance(default, tuple):
+        return ", ".join(map(_shown, default))
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+DETECTOR_KINDS: Mapping[str, type[DetectorSection]] = MappingProxyType(
+    {kind: _section_of(settings) for kind, settings in DETECTORS.items()}
 )
 
 
-def _detector_kind(given: Any) -> str:
+def _kind_of(given: Any) -> str:
     """Return which detector a section is about: the default where it does not say."""
     if isinstance(given, Mapping):
-        return str(given.get("kind", "blend"))
-    return str(getattr(given, "kind", "blend"))
+        return str(given.get("kind", _DEFAULT))
+    return str(getattr(given, "kind", _DEFAULT))
 
 
-DetectorConfig = Annotated[
-    Annotated[AutoencoderConfig, Tag("autoencoder")]
-    | Annotated[BlendConfig, Tag("blend")]
-    | Annotated[DenseAutoencoderConfig, Tag("dense_autoencoder")],
-    Discriminator(
-        _detector_kind,
-        custom_error_type="unknown_kind",
-        custom_error_message=f"expected a kind that is one of {', '.join(DETECTOR_KINDS)}",
-    ),
-]
+if TYPE_CHECKING:
+    DetectorConfig = DetectorSection
+else:
+    DetectorConfig = Annotated[
+        reduce(
+            operator.or_,
+            (Annotated[section, Tag(kind)] for kind, section in DETECTOR_KINDS.items()),
+        ),
+        Discriminator(
+            _kind_of,
+            custom_error_type="unknown_kind",
+            custom_error_message=f"expected a kind that is one of {', '.join(DETECTOR_KINDS)}",
+        ),
+    ]
+
+
+def default_detector() -> DetectorSection:
+    """Return the section of who leaves it out."""
+    return DETECTOR_KINDS[_DEFAULT](kind=_DEFAULT)

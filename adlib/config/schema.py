@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from adlib.config.detectors import BlendConfig, DetectorConfig
+from adlib.config.detectors import DetectorConfig, default_detector
 from adlib.config.section import Section
 from adlib.config.thresholds import ThresholdConfig
 from adlib.encoding import Scale
@@ -329,7 +329,9 @@ class Config(Section):
     sample: SampleConfig = Field(SampleConfig(), description="How much is learned from.")
     train: TrainConfig = Field(TrainConfig(), description="Where and on what training runs.")
     encoding: EncodingConfig = Field(EncodingConfig(), description="How columns become features.")
-    detector: DetectorConfig = Field(BlendConfig(), description="What learns what is ordinary.")
+    detector: DetectorConfig = Field(
+        default_factory=default_detector, description="What learns what is ordinary."
+    )
     threshold: ThresholdConfig = Field(
         default_factory=ThresholdConfig, description="Where strange begins."
     )

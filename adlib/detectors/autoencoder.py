@@ -35,6 +35,7 @@ from adlib.detectors.base import (
     Progress,
     refuse_equal_scores,
     refuse_other_shapes,
+    setting,
 )
 from adlib.detectors.classes import ValueClasses
 from adlib.detectors.network import Network, column_sum, surprises
@@ -44,23 +45,32 @@ from adlib.detectors.network import Network, column_sum, surprises
 class AutoencoderSettings(DetectorSettings):
     """Hyper-parameters of the autoencoder."""
 
-    members: int = 6
-    hidden: int = 16
-    """Hidden units of each member."""
-    most_noise: float = 1.0
-    """Standard deviation of the noise on the last member's encoded numbers, a tenth of it on the
-    first's."""
-    mask_fraction: float = 0.3
-    """Share of the columns that are hidden, on average: of each row from none to twice that."""
-    usual_fraction: float = 0.5
-    """How far a reconstruction is drawn towards the column's usual value."""
-    steps: int = 400
-    batch_rows: int = 256
-    learning_rate: float = 0.003
-    trim_fraction: float = 0.15
-    """Share of each batch, the worst rebuilt, that is not learned from."""
-    most_classes: int = 16
-    """Values of a category that are told apart in what is rebuilt; rarer ones share the last."""
+    members: int = setting(
+        6, "How many small networks learn, each from rows of its own.", ge=2, le=256
+    )
+    hidden: int = setting(16, "Hidden units of each member.", ge=1, le=4096)
+    most_noise: float = setting(
+        1.0,
+        "Standard deviation of the noise on the last member's numbers, a tenth "
+        "of it on the first's.",
+        ge=0.0,
+        le=100.0,
+    )
+    mask_fraction: float = setting(
+        0.3, "Share of the columns that are hidden while it learns, on average.", ge=0.0, le=0.5
+    )
+    usual_fraction: float = setting(
+        0.5, "How far a reconstruction is drawn towards the column's usual value.", ge=0.0, le=1.0
+    )
+    steps: int = setting(400, "At most so many steps of learning.", ge=1, le=1_000_000)
+    batch_rows: int = setting(256, "Rows of a step.", ge=1, le=1_000_000)
+    learning_rate: float = setting(0.003, "Of the optimiser.", gt=0.0, le=10.0)
+    trim_fraction: float = setting(
+        0.15, "Share of each batch, the worst rebuilt, that is not learned from.", ge=0.0, lt=1.0
+    )
+    most_classes: int = setting(
+        16, "Values of a category that are told apart, rarer ones share the last.", ge=2, le=100_000
+    )
     kind: ClassVar[str] = "autoencoder"
 
     def fit(  # noqa: D102 - said on the base

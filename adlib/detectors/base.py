@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from adlib.arrays import Buffers, FeatureMatrix, Flags, Floats, Layout, Tensors
 from adlib.errors import ModelError
+
+_T = TypeVar("_T")
 
 Progress = Callable[[int, int, float], None]
 """Called now and then with the step, the most steps there will be, and the validation loss."""
@@ -23,7 +25,9 @@ class Judgement:
     scores: Floats
     """As `Detector.score` returns them: shape (rows,)."""
     losses: Floats
-    """What each block adds to the score: shape (rows, layout.blocks), >= 0."""
+    """What each block contributes to the score: shape (rows, layout.blocks), >= 0. They add up to
+    it where the detector says so; elsewhere each says how much the score falls when the block has
+    its usual value (occlusion)."""
     expected: Floats
     """What is expected in place of each row: shape (rows, layout.width), numbers as the encoder
     writes them, booleans and categories as logits."""
@@ -46,7 +50,7 @@ class Detector(abc.ABC):
 
     @abc.abstractmethod
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:
-        """Return the score of each row: shape (rows,), the sum of its blocks' losses.
+        """Return the score of each row: shape (rows,); it may be negative.
 
         Who scores block after block hands in the same buffers; the scores lie outside of them.
         """
@@ -58,6 +62,11 @@ class Detector(abc.ABC):
     def codes(self, features: FeatureMatrix) -> Floats | None:  # noqa: ARG002 - networks have some
         """Return the hidden codes of rows, shape (rows, units); None where there are none."""
         return None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what the blocks contribute adds up to the score."""
+        return True
 
     @abc.abstractmethod
     def tensors(self) -> Tensors:
@@ -74,11 +83,23 @@ class Detector(abc.ABC):
         return {}
 
 
+def setting(default: _T, says: str, **bounds: Any) -> _T:
+    """Return a field of settings: its default, what it is, and what it may be.
+
+    The configuration's section is made of them. Bounds are `ge`, `gt`, `le` and `lt`; of a list
+    `min_length` and `max_length`, and `each` for the bounds of its entries.
+    """
+    of_field: _T = field(default=default, metadata={"description": says, **bounds})
+    return of_field
+
+
 @dataclass(frozen=True)
 class DetectorSettings(abc.ABC):
-    """Hyper-parameters of a detector; every field has a default."""
+    """Hyper-parameters of a detector; every field is a `setting`, with a default."""
 
     kind: ClassVar[str]
+    keeps_rows: ClassVar[bool] = False
+    """Whether a fitted detector holds rows of the sample as they are."""
 
     @abc.abstractmethod
     def fit(self, features: FeatureMatrix, *, seed: int, progress: Progress | None) -> Detector:
@@ -103,7 +124,7 @@ class DetectorSettings(abc.ABC):
 
 _LOOKED_AT = 20_000
 _LEAST_SPREAD = 1e-5
-"""Share of the highest score by which scores have to differ; float32 rounds well below it."""
+"""Share of the largest score by which scores have to differ; float32 rounds well below it."""
 
 
 def refuse_equal_scores(detector: Detector, features: FeatureMatrix) -> None:
@@ -113,7 +134,7 @@ def refuse_equal_scores(detector: Detector, features: FeatureMatrix) -> None:
         ModelError: if they all have the same score.
     """
     scores = detector.score(features.take(slice(-_LOOKED_AT, None)))
-    if len(scores) > 1 and np.ptp(scores) <= _LEAST_SPREAD * scores.max():
+    if len(scores) > 1 and np.ptp(scores) <= _LEAST_SPREAD * np.abs(scores).max():
         why = f"{len(scores):,} rows of the sample have the same score"
         raise ModelError.degenerate(why, "Widen the sample or list columns that vary.")
 

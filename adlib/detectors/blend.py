@@ -30,12 +30,14 @@ from adlib.detectors.base import (
     Progress,
     refuse_equal_scores,
     refuse_other_shapes,
+    setting,
 )
 from adlib.detectors.evidence import EvidenceCurves
 from adlib.detectors.linear import Linear
 from adlib.detectors.local import Local
 from adlib.detectors.marginal import Marginal
 from adlib.detectors.network import column_sum
+from adlib.detectors.parts import joined, part_of
 
 _WEIGHTS = {
     "network": 3.0,
@@ -64,9 +66,16 @@ _EVEN_ODDS = 0.5
 class BlendSettings(DetectorSettings):
     """Hyper-parameters of the blend: those of its autoencoder."""
 
-    members: int = AutoencoderSettings.members
-    hidden: int = AutoencoderSettings.hidden
-    steps: int = AutoencoderSettings.steps
+    members: int = setting(
+        AutoencoderSettings.members,
+        "How many small networks learn, each from rows of its own.",
+        ge=2,
+        le=256,
+    )
+    hidden: int = setting(AutoencoderSettings.hidden, "Hidden units of each member.", ge=1, le=4096)
+    steps: int = setting(
+        AutoencoderSettings.steps, "At most so many steps of learning.", ge=1, le=1_000_000
+    )
     kind: ClassVar[str] = "blend"
 
     @property
@@ -102,9 +111,9 @@ class BlendSettings(DetectorSettings):
             "views": EvidenceCurves.shapes(len(_WEIGHTS), _SHARES),
             "parts": {"ordinary": (len(_WEIGHTS), len(layout.blocks))},
         }
-        of_network = _part_of(tensors, "network")
+        of_network = part_of(tensors, "network")
         own = {name: part for name, part in tensors.items() if not name.startswith("network_")}
-        refuse_other_shapes(own, _joined(shapes))
+        refuse_other_shapes(own, joined(shapes))
         arrays = {
             part: [own[f"{part}_{name}"].astype(np.float32) for name in names]
             for part, names in shapes.items()
@@ -258,7 +267,7 @@ class Blend(Detector):
         return self.network.codes(features)
 
     def tensors(self) -> Tensors:  # noqa: D102
-        return _joined(
+        return joined(
             {
                 "network": self.network.tensors(),
                 "linear": self.linear.tensors(),
@@ -268,23 +277,6 @@ class Blend(Detector):
                 "parts": {"ordinary": self.ordinary},
             }
         )
-
-
-def _joined(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what parts name, each name behind its part's."""
-    return {
-        f"{part}_{name}": entry for part, names in parts.items() for name, entry in names.items()
-    }
-
-
-def _part_of(tensors: Tensors, part: str) -> dict[str, Any]:
-    """Return the tensors of one part by their names within it."""
-    prefix = f"{part}_"
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def _shares(parts: Floats, ordinary: Floats) -> Floats:

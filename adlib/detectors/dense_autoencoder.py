@@ -26,6 +26,7 @@ from adlib.detectors.base import (
     Judgement,
     Progress,
     refuse_other_shapes,
+    setting,
 )
 from adlib.detectors.network import Network, column_sum, surprises
 
@@ -34,15 +35,22 @@ from adlib.detectors.network import Network, column_sum, surprises
 class DenseAutoencoderSettings(DetectorSettings):
     """Hyper-parameters of the dense autoencoder."""
 
-    layers: tuple[int, ...] = (32, 8, 32)
-    """Units of each hidden layer."""
-    steps: int = 2000
-    batch_rows: int = 256
-    learning_rate: float = 0.003
-    trim_fraction: float = 0.05
-    """Share of each batch, the worst rebuilt, that is not learned from."""
-    validation_fraction: float = 0.1
-    """Share of the rows that is not learned from and says when to stop."""
+    layers: tuple[int, ...] = setting(
+        (32, 8, 32),
+        "Units of each hidden layer.",
+        min_length=1,
+        max_length=20,
+        each={"ge": 1, "le": 4096},
+    )
+    steps: int = setting(2000, "At most so many steps of learning.", ge=1, le=1_000_000)
+    batch_rows: int = setting(256, "Rows of a step.", ge=1, le=1_000_000)
+    learning_rate: float = setting(0.003, "Of the optimiser.", gt=0.0, le=10.0)
+    trim_fraction: float = setting(
+        0.05, "Share of each batch, the worst rebuilt, that is not learned from.", ge=0.0, lt=1.0
+    )
+    validation_fraction: float = setting(
+        0.1, "Share of the rows that is not learned from and says when to stop.", gt=0.0, lt=1.0
+    )
     kind: ClassVar[str] = "dense_autoencoder"
 
     def fit(  # noqa: D102 - said on the base

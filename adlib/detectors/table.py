@@ -9,13 +9,29 @@ from adlib.arrays import Layout, Tensors
 from adlib.detectors.autoencoder import AutoencoderSettings
 from adlib.detectors.base import Detector, DetectorSettings
 from adlib.detectors.blend import BlendSettings
+from adlib.detectors.dbscan import DbscanSettings
 from adlib.detectors.dense_autoencoder import DenseAutoencoderSettings
+from adlib.detectors.gmm import GmmSettings
+from adlib.detectors.histogram import HistogramSettings
+from adlib.detectors.isolation_forest import IsolationForestSettings
+from adlib.detectors.kmeans import KmeansSettings
+from adlib.detectors.knn import KnnSettings
+from adlib.detectors.mahalanobis import MahalanobisSettings
+from adlib.detectors.pca import PcaSettings
 from adlib.errors import ModelError
 
 DETECTORS: Mapping[str, type[DetectorSettings]] = {
     AutoencoderSettings.kind: AutoencoderSettings,
     BlendSettings.kind: BlendSettings,
+    DbscanSettings.kind: DbscanSettings,
     DenseAutoencoderSettings.kind: DenseAutoencoderSettings,
+    GmmSettings.kind: GmmSettings,
+    HistogramSettings.kind: HistogramSettings,
+    IsolationForestSettings.kind: IsolationForestSettings,
+    KmeansSettings.kind: KmeansSettings,
+    KnnSettings.kind: KnnSettings,
+    MahalanobisSettings.kind: MahalanobisSettings,
+    PcaSettings.kind: PcaSettings,
 }
 
 

@@ -82,7 +82,7 @@ def low_cuts(model: Model, bins: Mapping[date, Mapping[int, int]]) -> dict[date,
         rows = np.cumsum([counts[place] for place in places.tolist()])
         lowest, highest = bounds_of_bins(places)
         cut = model.threshold.date_cut(DateScores(lowest, highest, rows, int(rows[-1])))
-        error = _SLACK * model.screen_margin * max(abs(cut), abs(model.threshold.cut))
+        error = _SLACK * float(model.screen_error(np.asarray(cut)))
         cuts[day] = cut - error if np.isfinite(cut) else cut
     return cuts
 

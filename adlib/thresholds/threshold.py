@@ -101,6 +101,14 @@ class Threshold:
         return conformal_p_values(self.calibration, scores)
 
     @cached_property
+    def usual_size(self) -> float:
+        """What errors of scores are measured by: the size of the cut, or of the median score.
+
+        Where scores may be negative a cut can be next to nothing, and the errors near it are not.
+        """
+        return max(abs(self.cut), float(np.median(np.abs(self.calibration))))
+
+    @cached_property
     def _rank_at_cut(self) -> int:
         return int(conformal_ranks(self.calibration, np.asarray([self.cut]))[0])
 

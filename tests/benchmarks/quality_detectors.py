@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from pyod.models.auto_encoder import AutoEncoder
 from pyod.models.base import BaseDetector
+from pyod.models.cblof import CBLOF
 from pyod.models.ecod import ECOD
 from pyod.models.gmm import GMM
 from pyod.models.hbos import HBOS
 from pyod.models.iforest import IForest
 from pyod.models.knn import KNN
 from pyod.models.mcd import MCD
+from pyod.models.pca import PCA
 
 from adlib.arrays import Floats
 from adlib.detectors import DETECTORS
@@ -40,6 +42,8 @@ PEERS: Mapping[str, Callable[[int], BaseDetector]] = {
     "HBOS": lambda _: HBOS(),
     "GMM": lambda seed: GMM(random_state=seed),
     "MCD": lambda seed: MCD(random_state=seed),
+    "PCA": lambda seed: PCA(random_state=seed),
+    "CBLOF": lambda seed: CBLOF(random_state=seed),
     "AutoEncoder": lambda seed: AutoEncoder(random_state=seed, verbose=0),
 }
 OURS = tuple(DETECTORS)

@@ -1,13 +1,22 @@
 """One small table of every kind of column and one model of it, and configurations by their text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from adlib.arrays import Column, NumberColumn, TextColumn, VectorColumn
+from adlib.arrays import (
+    Block,
+    Column,
+    FeatureMatrix,
+    Layout,
+    Loss,
+    NumberColumn,
+    TextColumn,
+    VectorColumn,
+)
 from adlib.artifacts import StoredModel, pack
 from adlib.config import load_config
 from adlib.detectors import DETECTORS
@@ -144,3 +153,29 @@ def refusal(load):
         return found
 
     return refusal
+
+
+@pytest.fixture(scope="session")
+def learned(model, columns) -> FeatureMatrix:
+    """Ordinary rows as a detector learns from them."""
+    features: FeatureMatrix = model.encoder.transform(columns, np.float32)
+    return features
+
+
+@pytest.fixture(scope="session")
+def rows(model, strange_columns) -> FeatureMatrix:
+    """Rows to score, the last of them strange, in full precision."""
+    features: FeatureMatrix = model.encoder.transform(strange_columns, np.float64)
+    return features
+
+
+@pytest.fixture(scope="session")
+def numbers_of() -> Callable[..., FeatureMatrix]:
+    """Make a matrix of plain numbers from values of shape (rows, columns)."""
+
+    def numbers_of(values):
+        columns = range(values.shape[1])
+        blocks = (Block(f"n{i}", f"n{i}", i, i + 1, Loss.SQUARED) for i in columns)
+        return FeatureMatrix.from_one_hot(values, Layout(tuple(blocks)))
+
+    return numbers_of

@@ -28,7 +28,7 @@ from adlib.thresholds import (
 )
 
 LARGEST = float(np.finfo(np.float32).max)
-STORED = st.floats(0.0, LARGEST, width=32)
+STORED = st.floats(-LARGEST, LARGEST, width=32)
 MANY = st.lists(STORED, min_size=2, max_size=60)
 TIED = st.lists(st.integers(0, 5).map(float), min_size=2, max_size=60)
 HUNDRED = np.arange(100.0)
