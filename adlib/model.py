@@ -213,7 +213,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     fit_part, calibration = split(columns, learns_from)
     encoder = Encoder.fit(fit_part, features, encoding)
     learned = encoder.transform(fit_part, np.float32)
-    looks: list[tuple[int, float]] = []
+    looks: list[list[float]] = []
     fitted = detector.fit(learned, seed=seed, progress=_noting(looks, progress))
     exact = exact_scores(encoder, fitted, calibration)
     calibrated = Threshold.calibrate(threshold, exact, rows_per_day)
@@ -234,12 +234,12 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     )
 
 
-def _noting(looks: list[tuple[int, float]], progress: Progress | None) -> Progress:
+def _noting(looks: list[list[float]], progress: Progress | None) -> Progress:
     """Return a progress that also keeps the step and loss of each look at the training."""
 
     def note(step: int, steps: int, loss: float) -> None:
         if np.isfinite(loss):
-            looks.append((step, loss))
+            looks.append([step, loss])
         if progress is not None:
             progress(step, steps, loss)
 
