@@ -1,12 +1,12 @@
-"""Six views of a row in one score: network, linear, local, and every column by itself.
+"""Several views of a row in one score: network, linear, local, and every column by itself.
 
 The autoencoder sees relations that bend, a robust Mahalanobis distance those that do not, distances
-to a few hundred centres see what lies apart from every crowd; a number's tail and size and a
-category's rarity are what shows in one column alone. Each view's distance becomes evidence: -log
-of the share of the sample's rows that lie at least as far, read off the bulk and continued beyond
-it in a straight line, so that no view's scale matters. As many nats as the bulk can vouch for count
-in full, and more by their logarithm, so that no view drowns the others. The score is the weighted
-sum.
+to a few hundred centres see what lies apart from all crowds or from most; a number's tail and size
+and a category's rarity are what shows in one column alone. Each view's distance becomes evidence:
+-log of the share of the sample's rows that lie at least as far, read off the bulk and continued
+beyond it in a straight line, so that no view's scale matters. As many nats as the bulk can vouch
+for count in full, and more by their logarithm, so that no view drowns the others. The score is the
+weighted sum.
 
 Good where nobody knows what the anomalies look like: no view finds what all of them find. Bad where
 one view alone is telling and the budget is tiny: the others then speak of other rows. Cost: the
@@ -41,14 +41,15 @@ from adlib.detectors.parts import joined, part_of
 
 _WEIGHTS = {
     "network": 3.0,
-    "linear": 1.0,
-    "local": 2.0,
+    "linear": 2.0,
+    "nearest": 2.0,
+    "groups": 2.0,
     "tail": 2.0,
-    "size": 1.0,
-    "rarity": 9.0,
+    "size": 2.0,
+    "rarity": 12.0,
 }
-"""What a nat of each view's evidence counts: the numbers have three each for relations, for places
-and for single columns; a category has the network and its rarity alone to speak for it."""
+"""What a nat of each view's evidence counts: much alike, for which view tells differs from table to
+table; a category has the network and its rarity alone to speak for it."""
 _SHARES = (0.5, 0.2, 0.1, 0.05)
 """Shares of the rows whose distance reaches each knot; none so small that the anomalies among the
 rows could bend the curve that they are judged by."""
@@ -182,7 +183,7 @@ class Blend(Detector):
         views = (
             network,
             self.linear.distance(features),
-            self.local.distance(features),
+            *self.local.distances(features),
             *(column_sum(part) for part in marginal),
         )
         return np.stack(views)
@@ -200,12 +201,14 @@ class Blend(Detector):
     ) -> tuple[Floats, ...]:
         """Return what each block adds to each view's distance: shape (blocks, rows), >= 0."""
         tails, sizes, rarities = marginal
+        nearest, groups = self.local.parts(features)
         numeric = Marginal.numeric_blocks(self.layout)
         categories = np.setdiff1d(np.arange(len(self.layout.blocks)), numeric)
         return (
             judged.losses.T,
             self._by_block(self.linear.parts(features)),
-            self._by_block(self.local.parts(features)),
+            self._by_block(nearest),
+            self._by_block(groups),
             self._spread_out(tails, numeric),
             self._spread_out(sizes, numeric),
             self._spread_out(rarities, categories),
@@ -220,8 +223,9 @@ class Blend(Detector):
         """
         expected = network.copy()
         linear, tail = self.linear.expected(features), self.marginal.usual[:, None]
-        by_network = added[0] + added[2]  # no crowd near by is no expectation
-        by_view = np.stack([by_network, added[1], added[3] + added[4]]).argmax(axis=0)
+        by = dict(zip(_WEIGHTS, added, strict=True))
+        by_network = by["network"] + by["nearest"] + by["groups"]  # no crowd is no expectation
+        by_view = np.stack([by_network, by["linear"], by["tail"] + by["size"]]).argmax(axis=0)
         numbers = self.layout.number_columns
         for number, index in enumerate(self.layout.blocks_of_numbers):
             block, view = self.layout.blocks[index], by_view[index]
@@ -229,7 +233,7 @@ class Blend(Detector):
                 others = np.stack([linear[number], np.broadcast_to(tail[number], view.shape)])
                 others -= _EVEN_ODDS if block.loss is Loss.BINARY else 0.0
                 expected[numbers[number]] = np.choose(view, [expected[numbers[number]], *others])
-        for block, rare in zip(self.layout.blocks, added[5] > by_network, strict=True):
+        for block, rare in zip(self.layout.blocks, by["rarity"] > by_network, strict=True):
             if block.loss is Loss.CATEGORY:
                 common = -self.marginal.rarity_by_value[block.span, None]
                 expected[block.span] = np.where(rare, common, expected[block.span])

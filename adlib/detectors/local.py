@@ -1,4 +1,4 @@
-"""How far a row's numbers lie from the nearest of some centres."""
+"""How far a row's numbers lie from some centres: from the nearest, and from all regions of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from adlib.arrays import FeatureMatrix, Flags, Floats, Tensors
 from adlib.detectors.network import column_sum, matrix_product
 
 _CENTRES = 256
+_GROUPS = 16
 _ROUNDS = 20
 _BATCH_ROWS = 1024
 _LEAST_SPREAD = 1e-6
@@ -20,17 +21,22 @@ _LEAST_SPREAD = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Local:
-    """Distance to the nearest of a few hundred centres, spread over the rows by k-means.
+    """Distances to a few hundred centres, spread over the rows by k-means.
 
-    A few hundred centres say nearly what all rows would: on the tuning tables, learned from
-    ordinary rows, AUROC 0.798 where all rows give 0.805. A crowd of anomalies large enough for a
-    centre of its own is left to the other views (mini-batches after Sculley, WWW 2010).
+    The nearest centre tells what lies apart from every crowd; a few hundred say nearly what all
+    rows would (mini-batches after Sculley, WWW 2010). But a crowd of anomalies has a centre of its
+    own. So the centres are also dealt out at random to groups, and the distances to the nearest of
+    each group averaged: a crowd's own centre then counts in its group alone (isolation by nearest
+    neighbours of subsamples; Sugiyama and Borgwardt, NeurIPS 2013).
+
+    On the tuning tables learned from ordinary rows the nearest centre alone ranks them with an
+    AUROC of 0.799, the groups 0.781; where anomalies are among the rows 0.598 and 0.705.
     """
 
     scale: Floats
     """1 over the spread of each number, 0 of one that does not count: shape (numbers,), float32."""
     kept: Floats
-    """Scaled centres: shape (centres, numbers), float32."""
+    """Scaled centres, a group of them after the other: shape (centres, numbers), float32."""
 
     @classmethod
     def fit(cls, numbers: Floats, measured: Flags, seed: int) -> Local:
@@ -39,25 +45,30 @@ class Local:
         spread = rows.std(axis=0)
         scale = np.where(measured, 1.0 / np.where(spread > _LEAST_SPREAD, spread, 1.0), 0.0)
         centres = _centres(rows * scale, seed) if measured.any() else np.zeros((1, len(scale)))
-        kept = np.resize(centres, (_CENTRES, len(scale)))
+        dealt = np.random.default_rng(seed).permutation(_CENTRES)
+        kept = np.resize(centres, (_CENTRES, len(scale)))[dealt]
         return cls(scale.astype(np.float32), kept.astype(np.float32))
 
-    def distance(self, features: FeatureMatrix) -> Floats:
-        """Return the distance of each row: shape (rows,)."""
+    def distances(self, features: FeatureMatrix) -> tuple[Floats, Floats]:
+        """Return how far each row is from the nearest centre, and from the groups: (rows,) each."""
         length = column_sum(np.square(self._scaled(features)))
-        nearest = self._squares(features).min(axis=0) + length
-        distance: Floats = np.sqrt(np.maximum(nearest, 0.0))
-        return distance
+        nearest = self._grouped(self._squares(features)).min(axis=1) + length
+        distances = np.sqrt(np.maximum(nearest, 0.0))
+        return distances.min(axis=0), column_sum(distances) / _GROUPS
 
-    def parts(self, features: FeatureMatrix) -> Floats:
-        """Return what each number adds to the squared distance: shape (numbers, rows), >= 0."""
-        squares: Floats = np.square(self._scaled(features) - self._nearest(features))
-        return squares
+    def parts(self, features: FeatureMatrix) -> tuple[Floats, Floats]:
+        """Return what each number adds to the squares of both distances: (numbers, rows), >= 0."""
+        scaled, squares = self._scaled(features), self._squares(features)
+        kept = self.kept.astype(features.dtype)
+        in_groups = self._grouped(squares).argmin(axis=1)
+        from_groups = np.zeros_like(scaled)
+        for group, nearest in zip(self._grouped(kept), in_groups, strict=True):
+            from_groups += np.square(scaled - group[nearest].T)
+        return np.square(scaled - kept[squares.argmin(axis=0)].T), from_groups
 
-    def _nearest(self, features: FeatureMatrix) -> Floats:
-        """Return the nearest centre of each row, scaled: shape (numbers, rows)."""
-        nearest: Floats = self.kept.astype(features.dtype)[self._squares(features).argmin(axis=0)].T
-        return nearest
+    @staticmethod
+    def _grouped(by_centre: Floats) -> Floats:
+        return by_centre.reshape(_GROUPS, _CENTRES // _GROUPS, by_centre.shape[1])
 
     def _scaled(self, features: FeatureMatrix) -> Floats:
         scaled: Floats = features.numbers * self.scale.astype(features.dtype)[:, None]

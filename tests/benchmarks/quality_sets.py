@@ -180,7 +180,8 @@ def _with_windows(file: Path) -> pd.DataFrame:
                 RANGE BETWEEN INTERVAL 7 DAY PRECEDING AND INTERVAL 1 MICROSECOND PRECEDING),
             used AS (PARTITION BY TERMINAL_ID ORDER BY TX_DATETIME)
     """
-    with duckdb.connect(config={"enable_progress_bar": False}) as database:
+    with duckdb.connect() as database:
+        database.execute("SET enable_progress_bar = false")
         return database.execute(query, [str(file)]).df()
 
 

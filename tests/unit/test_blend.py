@@ -120,34 +120,47 @@ class TestLinear:
 
 
 class TestLocal:
-    def test_it_is_the_distance_to_the_nearest_centre(self):
+    def test_they_are_the_distances_to_the_nearest_centre_of_all_and_of_each_group(self):
         features = numbers(1000, 5)
         local = Local.fit(features.numbers, features.layout.measured, 0)
         scaled = features.numbers.T * local.scale
-        gaps = np.linalg.norm(scaled[:, None] - local.kept[None], axis=2).min(axis=1)
-        np.testing.assert_allclose(local.distance(features), gaps, rtol=1e-4, atol=1e-3)
-        squares = local.parts(features).sum(axis=0)
-        np.testing.assert_allclose(squares, np.square(gaps), rtol=1e-4, atol=1e-6)
+        gaps = np.linalg.norm(scaled[:, None] - local.kept[None], axis=2)
+        by_group = gaps.reshape(1000, 16, 16).min(axis=2)
+        nearest, groups = local.distances(features)
+        np.testing.assert_allclose(nearest, gaps.min(axis=1), rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(groups, by_group.mean(axis=1), rtol=1e-4, atol=1e-3)
+        of_nearest, of_groups = (parts.sum(axis=0) for parts in local.parts(features))
+        np.testing.assert_allclose(of_nearest, np.square(gaps.min(axis=1)), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(of_groups, np.square(by_group).sum(axis=1), rtol=1e-4)
+
+    def test_a_crowd_of_anomalies_with_a_centre_of_its_own_is_far_from_the_groups(self):
+        features = numbers(4000, 4)
+        crowd = slice(0, 40)
+        features.numbers[:, crowd] = 8.0 + 0.01 * features.numbers[:, crowd]
+        local = Local.fit(features.numbers, features.layout.measured, 0)
+        nearest, groups = local.distances(features)
+        assert np.median(nearest[crowd]) < np.median(nearest)
+        assert groups[crowd].min() > np.quantile(groups, 0.98)
 
     def test_centres_lie_where_rows_are(self):
         features = numbers(3000, 2)
         local = Local.fit(features.numbers, features.layout.measured, 0)
         far = features.take(slice(0, 1))
         far.numbers[:] = 30.0
-        assert np.median(local.distance(features)) < 0.2
-        assert local.distance(far)[0] > 20.0
+        assert np.median(local.distances(features)[0]) < 0.2
+        assert local.distances(far)[0] > 20.0
 
     def test_few_distinct_rows_are_centres_themselves(self):
         features = numbers(40, 3).take(np.arange(200) % 40)
         local = Local.fit(features.numbers, features.layout.measured, 0)
-        np.testing.assert_allclose(local.distance(features), 0.0, atol=1e-3)
+        np.testing.assert_allclose(local.distances(features)[0], 0.0, atol=1e-3)
 
     def test_a_mark_of_a_missing_value_does_not_count(self):
         features = mixed()
         local = Local.fit(features.numbers, features.layout.measured, 0)
         other = FeatureMatrix(features.inputs.copy(), features.places, features.layout)
         other.numbers[1] = 1.0 - other.numbers[1]
-        np.testing.assert_array_equal(local.distance(other), local.distance(features))
+        np.testing.assert_array_equal(local.distances(other), local.distances(features))
 
 
 class TestMarginal:
