@@ -32,9 +32,12 @@ from adlib.publishing import refuse_files, refuse_unwritable
 from adlib.spark.session import open_session
 from adlib.spark.watching import watched
 from adlib.summary import FAILED, Summary
+from adlib.tracking import refuse_untracked, track
 from adlib.wiring import paths_of
 
 _LOG = logging.getLogger(__name__)
+_TRACKED = frozenset({"train", "run"})
+"""The commands that MLflow is told of, where the configuration asks for it."""
 
 
 def story(
@@ -51,6 +54,8 @@ def story(
     loaded = load_config(config, settings or ())
     refuse_files(paths_of(loaded))
     refuse_unwritable(paths_of(loaded))
+    if command in _TRACKED:
+        refuse_untracked(loaded)
     summary = Summary(command, loaded.name, parse_date(day))
     with silenced() if quiet else nullcontext(), log_file(loaded.work.path, command) as log:
         summary.log = log
@@ -73,6 +78,8 @@ def _tell(loaded: Config, summary: Summary, tell: Callable[[Job], object], *, qu
         try:
             with watched(spark, meter.at):
                 tell(job)
+                if summary.command in _TRACKED:
+                    track(job)
         except Exception as error:
             known = explained(error)
             publishes = summary.command != "report"  # and so has no date to be refused

@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from adlib.config.detectors import DetectorConfig, default_detector
 from adlib.config.section import Section
 from adlib.config.thresholds import ThresholdConfig
+from adlib.config.tracking import MlflowConfig
 from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
 
@@ -347,6 +348,11 @@ class Config(Section):
     models: PathConfig = Field(
         PathConfig(path=Path("models")), description="Where the models of all names are."
     )
+    mlflow: MlflowConfig | None = Field(
+        None,
+        description="Log each train and run to MLflow, `pip install 'adlib[mlflow]'`; left out, "
+        "nothing is.",
+    )
 
     @field_validator("features", mode="wrap")
     @classmethod
@@ -432,6 +438,7 @@ def config_digest(config: Config) -> str:
             "output": {"path"},
             "work": True,
             "models": True,
+            "mlflow": True,
             "train": {"feedback": {"path"}},
         },
     )
