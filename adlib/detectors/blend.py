@@ -44,12 +44,12 @@ _WEIGHTS = {
     "linear": 2.0,
     "nearest": 2.0,
     "groups": 2.0,
-    "tail": 2.0,
+    "tail": 1.0,
     "size": 2.0,
-    "rarity": 12.0,
+    "rarity": 11.0,
 }
 """What a nat of each view's evidence counts: much alike, for which view tells differs from table to
-table; a category has the network and its rarity alone to speak for it."""
+table, and less where two look at one thing; a category has the network and its rarity alone."""
 _SHARES = (0.5, 0.2, 0.1, 0.05)
 """Shares of the rows whose distance reaches each knot; none so small that the anomalies among the
 rows could bend the curve that they are judged by."""
