@@ -18,7 +18,7 @@ from adlib.errors import AdlibError
 from adlib.publishing import refuse_files, refuse_overlap
 from adlib.spark.session import open_session
 from adlib.spark.tables import read_source
-from adlib.wiring import paths_of, source_of, source_path
+from adlib.wiring import paths_of, pseudonyms_of, source_of, source_path
 
 _OLDEST_JAVA = 17
 _OLDEST_PYTHON = (3, 11)
@@ -50,7 +50,20 @@ def examine(config: Config | None) -> list[Check]:
             checks.append(_source(spark, config))
     if config is not None:
         checks.extend(_paths(config))
+        checks.extend(_private(config))
     return checks
+
+
+def _private(config: Config) -> list[Check]:
+    """Look whether the key of the pseudonyms is there, where columns are private."""
+    if config.privacy is None:
+        return []
+    name = f"key in {config.privacy.key_env}"
+    try:
+        pseudonyms_of(config)
+    except AdlibError as error:
+        return [Check(name, ok=False, found=str(error))]
+    return [Check(name, ok=True, found="there and long enough")]
 
 
 def _python() -> Check:

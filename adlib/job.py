@@ -16,14 +16,15 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import ModelParts, construct, take_apart
 from adlib.config import Config, config_digest
-from adlib.errors import ConfigError, InputError
+from adlib.errors import ConfigError, InputError, ModelError
 from adlib.model import Model
+from adlib.pseudonyms import mismatch
 from adlib.spark.engines import Engine
 from adlib.spark.ledger import Ledger, read_ledger
 from adlib.spark.scoring import Carried, Dates, published_type
 from adlib.spark.tables import column
 from adlib.summary import Summary
-from adlib.wiring import preparation_of, registry_of
+from adlib.wiring import preparation_of, pseudonyms_of, registry_of
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,27 @@ def trained_before(job: Job) -> date | None:
 
 
 def load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:
-    """Return the model asked for, else the promoted one."""
+    """Return the model asked for, else the promoted one.
+
+    Raises:
+        ModelError: if it is not there or refused, or learned from other pseudonyms.
+    """
     parts = take_apart(registry_of(job.config).load(model_id))
-    return parts, construct(parts)
+    model = construct(parts)
+    other = other_pseudonyms(job, model)
+    if other is not None:
+        message = (
+            f"The model {parts.model_id} is refused: {other}. Restore the columns and the key that "
+            "it was trained with, or train a new model."
+        )
+        raise ModelError(message)
+    return parts, model
+
+
+def other_pseudonyms(job: Job, model: Model) -> str | None:
+    """Say why a model cannot read the job's pseudonyms, None where it can."""
+    read = [feature.name for feature in model.columns]
+    return mismatch(model.provenance.get("pseudonyms"), read, pseudonyms_of(job.config))
 
 
 def dates_of(job: Job, first: date | None = None) -> Dates:
@@ -115,8 +134,8 @@ def refuse_other_preparation(job: Job, ledger: Ledger) -> None:
     if other:
         message = (
             f"The feature table of {other[0]} was prepared with another key, event time, time "
-            "zone, entity, features, windows or exclusions than the configuration has now. Run "
-            "`adlib preprocess` again, without --date for the whole table."
+            "zone, entity, features, windows, exclusions or pseudonyms than the configuration has "
+            "now. Run `adlib preprocess` again, without --date for the whole table."
         )
         raise InputError(message)
 

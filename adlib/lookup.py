@@ -6,10 +6,12 @@ Reads the feature table, the model and the published tables as files, without Sp
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,10 @@ from adlib.config import Config
 from adlib.errors import ConfigError, InputError
 from adlib.explanations import Whole, explain_whole, sentence_of
 from adlib.model import Model
+from adlib.pseudonyms import Pseudonyms, is_pseudonym
 from adlib.spark.columns import columns_from_arrow, vector_lengths
 from adlib.spark.contract import check_features
-from adlib.wiring import registry_of
+from adlib.wiring import pseudonyms_of, registry_of
 
 _DATE = "dt"
 
@@ -106,8 +109,25 @@ def look_up(config: Config, values: Sequence[str], day: date | None, model_id: s
         ConfigError: if the key has another number of columns.
         InputError: if there is no such row, or the model does not fit the feature table.
     """
-    key = _key_of(config, values)
+    names = _names_of(config, values)
     dated = day if config.source.event_time is not None else None  # else a date names the run's
+    keys = [dict(zip(names, told, strict=True)) for told in _meant(config, names, values)]
+    for key in keys:
+        found = _found(config, key, day, dated, model_id)
+        if found is not None:
+            return found
+    has_table = _matching(config.work.path / "features", keys[0], dated) is not None
+    raise _nothing(config, keys[0], day, has_table=has_table)
+
+
+def _found(
+    config: Config,
+    key: Mapping[str, str],
+    day: date | None,
+    dated: date | None,
+    model_id: str | None,
+) -> Found | None:
+    """Find the row with exactly this key wherever it ended up."""
     rows = _matching(config.work.path / "features", key, dated)
     if rows is not None and rows.num_rows:
         stored = registry_of(config).load(model_id)
@@ -119,16 +139,41 @@ def look_up(config: Config, values: Sequence[str], day: date | None, model_id: s
         quarantined = _quarantined(directory / "quarantine", key, day)
         if quarantined is not None:
             return quarantined
-    raise _nothing(config, key, day, has_table=rows is not None)
+    return None
 
 
-def _key_of(config: Config, values: Sequence[str]) -> dict[str, str]:
+def _names_of(config: Config, values: Sequence[str]) -> list[str]:
     names = list(config.source.key) or ["row_hash"]
     if len(values) != len(names):
         times = "once" if len(names) == 1 else f"{len(names)} times, in that order"
         message = f"A row is known by {', '.join(names)}: give --key {times}; found {len(values)}."
         raise ConfigError(message)
-    return dict(zip(names, values, strict=True))
+    return names
+
+
+def _meant(
+    config: Config, names: Sequence[str], values: Sequence[str]
+) -> Iterator[tuple[str, ...]]:
+    """Return what the key may be in the tables: a hidden value is told as it was, or as it is.
+
+    Raises:
+        ConfigError: if a value was told as it was, and the key of the pseudonyms is not there.
+    """
+    private = config.privacy
+    hidden = [private is not None and name in private.pseudonymise for name in names]
+    told = [value for value, here in zip(values, hidden, strict=True) if here]
+    has_key = private is not None and private.key_env in os.environ
+    pseudonyms = None if all(map(is_pseudonym, told)) and not has_key else pseudonyms_of(config)
+    meanings = zip(values, hidden, strict=True)
+    return product(*(_meanings(value, pseudonyms if here else None) for value, here in meanings))
+
+
+def _meanings(value: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
+    """Return a value and its pseudonym, whichever it may be."""
+    if pseudonyms is None:
+        return (value,)
+    made = pseudonyms.of(value)
+    return (value, made) if is_pseudonym(value) else (made,)
 
 
 def _open(directory: Path) -> ds.Dataset | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from adlib.artifacts import StoredModel, document_of
+from adlib.artifacts import StoredModel, document_of, unpack
 from adlib.config import config_digest
 from adlib.detectors import Progress
 from adlib.encoding import LEFT_OUT
@@ -28,6 +28,7 @@ from adlib.job import (
     key_of,
     load_ledger,
     load_model,
+    other_pseudonyms,
     refuse_absent_columns,
     refuse_other_preparation,
     run_id_of,
@@ -116,7 +117,7 @@ def train(job: Job, *, promote: bool) -> str:
     That is the new one, unless the gate keeps the promoted one in its place.
     """
     registry = registry_of(job.config)
-    incumbent, refused = registry.incumbent() if promote else (None, None)
+    incumbent, refused = _incumbent(job) if promote else (None, None)
     before = trained_before(job)
     with job.summary.stage("train"):
         features = read_features(job.spark, job.work)
@@ -139,6 +140,13 @@ def train(job: Job, *, promote: bool) -> str:
     if refused is not None:
         job.summary.add(gate=f"not compared with the promoted model: {refused}")
     return stored.model_id if passed or incumbent is None else incumbent.model_id
+
+
+def _incumbent(job: Job) -> tuple[StoredModel | None, str | None]:
+    """Return the promoted model to compare with, or None, and why where it cannot be."""
+    incumbent, refused = registry_of(job.config).incumbent()
+    other = None if incumbent is None else other_pseudonyms(job, unpack(incumbent))
+    return (incumbent, refused) if other is None else (None, other)
 
 
 def score(job: Job, model_id: str | None) -> None:

@@ -12,6 +12,7 @@ from adlib.artifacts import StoredModel
 from adlib.config import Config, config_digest
 from adlib.detectors import DetectorSettings, settings_from_plain
 from adlib.encoding import Candidate, EncodingSettings, Feature, Kind
+from adlib.pseudonyms import Pseudonyms
 from adlib.registry import Registry
 from adlib.spark.hygiene import Exclusions
 from adlib.spark.planning import OURS, Preparation
@@ -65,7 +66,20 @@ def preparation_of(config: Config) -> Preparation:
         carried=tuple(dict.fromkeys((*source.keep, *by))),
         declared=declared_of(config),
         windows=windows_of(config),
+        pseudonyms=pseudonyms_of(config),
     )
+
+
+def pseudonyms_of(config: Config) -> Pseudonyms | None:
+    """Return which columns are hidden, with the key from the environment; None where none is.
+
+    Raises:
+        ConfigError: if the key is not in the environment, or is too short.
+    """
+    private = config.privacy
+    if private is None:
+        return None
+    return Pseudonyms.from_environment(private.pseudonymise, private.key_env)
 
 
 def declared_of(config: Config) -> Mapping[str, str] | None:
@@ -197,6 +211,7 @@ def training_of(
     promoted: StoredModel | None,
 ) -> Training:
     """Return all that decides a model but the rows, and the model that it is held against."""
+    pseudonyms = pseudonyms_of(config)
     return Training(
         name=config.name,
         candidates=candidates,
@@ -213,6 +228,7 @@ def training_of(
             "config_digest": config_digest(config),
             "eligible_rows": sample.eligible_rows,
             "left_out": dict(sample.left_out),
+            "pseudonyms": None if pseudonyms is None else pseudonyms.to_json(),
         },
     )
 

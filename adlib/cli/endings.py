@@ -101,10 +101,11 @@ def _of_the_system(error: OSError) -> AdlibError | None:
     return told if isinstance(told, TransientError) else None
 
 
-def unexpected(error: Exception, where: str) -> AdlibError:
-    """Return an error of our own for one that nobody foresaw."""
-    words = " ".join(str(error).split())[:_LONGEST_UNEXPECTED].rstrip(".")
+def unexpected(error: Exception, where: str, words: str | None = None) -> AdlibError:
+    """Return an error of our own for one that nobody foresaw; `words` stand for what it says."""
+    said = " ".join(str(error).split())[:_LONGEST_UNEXPECTED].rstrip(".")
+    told = words or f"{type(error).__name__}: {said}"
     return AdlibError(
-        f"Unexpected {type(error).__name__}: {words}. {where} Run the command again; if it ends so "
+        f"Unexpected {told}. {where} Run the command again; if it ends so "
         "again, report it with the trace."
     )

@@ -23,6 +23,7 @@ from adlib.cli.options import (
     SetOption,
     parse_date,
 )
+from adlib.cli.traces import bare_words
 from adlib.config import Config, load_config
 from adlib.errors import AdlibError, InputError, ModelError
 from adlib.job import Job
@@ -57,12 +58,14 @@ def story(
     if command in _TRACKED:
         refuse_untracked(loaded)
     summary = Summary(command, loaded.name, parse_date(day))
-    with silenced() if quiet else nullcontext(), log_file(loaded.work.path, command) as log:
+    private = loaded.privacy is not None
+    logged = log_file(loaded.work.path, command, private=private)
+    with silenced() if quiet else nullcontext(), logged as log:
         summary.log = log
         try:
             _tell(loaded, summary, tell, quiet=quiet)
         except Exception as error:
-            failure = _failure(error, log)
+            failure = _failure(error, log, private=private)
             summary.fail(failure)
             raise failure from error
         finally:
@@ -88,11 +91,12 @@ def _tell(loaded: Config, summary: Summary, tell: Callable[[Job], object], *, qu
             raise
 
 
-def _failure(error: Exception, log: Path) -> AdlibError:
+def _failure(error: Exception, log: Path, *, private: bool) -> AdlibError:
     """Log the trace of what failed, say where, and return what to say of it."""
     _LOG.error("The command failed.", exc_info=error, extra=IN_FILE_ALONE)
     _LOG.error("The log of this run, with the trace: %s", log)
-    return explained(error) or unexpected(error, f"The trace is in {log}.")
+    words = bare_words(error) if private else None
+    return explained(error) or unexpected(error, f"The trace is in {log}.", words)
 
 
 def _end(summary: Summary, *, as_json: bool, quiet: bool) -> None:

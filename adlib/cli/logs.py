@@ -13,8 +13,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from adlib.cli.traces import bare_trace
 
 _LOG_NAME = re.compile(r"[a-z-]+-(\d{8}T\d{6}Z)-\d+\.log")
 IN_FILE_ALONE = {"in_file_alone": True}
@@ -63,16 +67,29 @@ def silenced() -> Iterator[None]:
             handler.setLevel(logging.INFO)
 
 
+class _Reticent(logging.Formatter):
+    """Writes traces in which nobody quotes a row."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record; a trace that another formatter left with it is not taken over."""
+        untouched = copy(record)
+        untouched.exc_text = None
+        return super().format(untouched)
+
+    def formatException(self, ei: tuple[Any, ...]) -> str:  # noqa: N802 - the library's name
+        return bare_trace(ei[1])
+
+
 @contextmanager
-def log_file(work: Path, command: str) -> Iterator[Path]:
-    """Lend the file that a command's log goes to."""
+def log_file(work: Path, command: str, *, private: bool) -> Iterator[Path]:
+    """Lend the file that a command's log goes to; where rows are private no trace quotes one."""
     directory = log_directory(work)
     directory.mkdir(parents=True, exist_ok=True)
     for old in logs_in(directory)[: 1 - _KEPT]:
         old.unlink(missing_ok=True)
     file = directory / f"{command}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
     handler = logging.FileHandler(file, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(_FILE_FORMAT))
+    handler.setFormatter((_Reticent if private else logging.Formatter)(_FILE_FORMAT))
     root = logging.getLogger()
     root.addHandler(handler)
     logging.captureWarnings(capture=True)

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from adlib.config.detectors import DetectorConfig, default_detector
+from adlib.config.privacy import PrivacyConfig, misused
 from adlib.config.section import Section
 from adlib.config.thresholds import ThresholdConfig
 from adlib.config.tracking import MlflowConfig
@@ -341,6 +342,9 @@ class Config(Section):
     evaluate: EvaluateConfig = Field(
         EvaluateConfig(), description="What evaluate breaks its figures down by."
     )
+    privacy: PrivacyConfig | None = Field(
+        None, description="Columns whose values nobody is to read; without it none is hidden."
+    )
     output: OutputConfig = Field(description="What is published, and where.")
     work: PathConfig = Field(
         description="Where the feature table is, which training reads back, and what is staged."
@@ -367,7 +371,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _columns_agree(self) -> Self:
-        problems = [*self._reserved_names(), *self._contradictions(), *self._untimed()]
+        problems = [
+            *self._reserved_names(),
+            *self._contradictions(),
+            *self._untimed(),
+            *self._misused(),
+        ]
         if problems:
             details = [
                 InitErrorDetails(
@@ -390,6 +399,14 @@ class Config(Section):
             for place, value in asked.items():
                 if value:
                     yield place, "needs source.event_time, the column that says when"
+
+    def _misused(self) -> Iterator[_Problem]:
+        """Find what cannot be done where columns are hidden."""
+        if self.privacy is not None:
+            needed = {window.of: "what a window is of" for window in self.windows}
+            needed |= {self.source.event_time: "the event time", self.source.label: "the label"}
+            kinds = self.features.kinds if isinstance(self.features, FeaturesConfig) else {}
+            yield from misused(self.privacy, needed, kinds, self.detector.kind)
 
     def _reserved_names(self) -> Iterator[_Problem]:
         """Find key and kept columns that would clash in the outputs, in any case, as SQL does."""
@@ -440,9 +457,12 @@ def config_digest(config: Config) -> str:
             "models": True,
             "mlflow": True,
             "train": {"feedback": {"path"}},
+            "privacy": {"key_env"},
         },
     )
     del plain["source"]["path"]
+    if config.privacy is None:
+        del plain["privacy"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

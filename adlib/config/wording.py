@@ -59,6 +59,7 @@ _EXAMPLES = MappingProxyType(
         "exclude_dates": "from: 2026-03-01, to: 2026-03-02",
         "feedback": "path: verdicts.csv, format: csv",
         "detector": "kind: blend",
+        "privacy": "pseudonymise: [CUSTOMER], key_env: ADLIB_KEY",
         "threshold": "kind: budget, fraction: 0.005",
         "output": "path: out",
         "work": "path: work",

@@ -14,9 +14,8 @@ from adlib.spark.worker import ANOMALY, RECORD, ROW
 
 LABEL, GROUP = "adlib label", "adlib group"
 MOST_EXACT_ROWS = 10_000_000
-_SHOWN = 5
-_BINS_PER_FOLD = 300.0
 _FINEST_SCORE = 1e6
+_BINS_PER_FOLD = 300.0
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
@@ -56,12 +55,12 @@ def refuse_unread_labels(features: DataFrame, name: str) -> None:
         return
     if features.where(label.isNotNull()).head(1):
         return
-    words = features.select(column(name)).where(column(name).isNotNull()).distinct()
-    found = [repr(row[0]) for row in words.limit(_SHOWN).collect()]
-    if found:
+    words = features.where(column(name).isNotNull()).agg(F.count_distinct(column(name))).first()
+    if words is not None and words[0]:
         message = (
-            f"The label {name!r} holds {', '.join(sorted(found))}; a label is a boolean, a number "
-            "or one of true, false, yes and no. Name another column under source.label, or none."
+            f"The label {name!r} holds {words[0]:,} different texts, and none is a label: a "
+            "boolean, a number or one of true, false, yes and no. Name another column under "
+            "source.label, or none."
         )
         raise InputError(message)
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import ConfigError, InputError
+from adlib.pseudonyms import Pseudonyms
 from adlib.spark.ledger import EVENT
 from adlib.spark.tables import MALFORMED, column, typed, typed_kind
 from adlib.spark.windows import WindowSpec, window_columns
@@ -52,13 +53,16 @@ class Preparation:
     declared: Mapping[str, str] | None
     """Column to numeric, categorical, boolean, timestamp, text or vector; None: as found."""
     windows: tuple[WindowSpec, ...]
+    pseudonyms: Pseudonyms | None = None
+    """Which columns are hidden; None: no column is."""
 
     @property
     def digest(self) -> str:
         """What decides the rows and columns of a feature table, but for what is merely carried."""
-        decisive = {
-            name: value for name, value in asdict(self).items() if name not in {"label", "carried"}
-        }
+        besides = {"label", "carried", "pseudonyms"}
+        decisive = {name: value for name, value in asdict(self).items() if name not in besides}
+        if self.pseudonyms is not None:
+            decisive["pseudonyms"] = self.pseudonyms.to_json()
         text = json.dumps(decisive, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

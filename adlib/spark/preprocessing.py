@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import InputError
+from adlib.spark.hiding import check_hiding, pseudonymised
 from adlib.spark.ledger import (
     DATE,
     EVENT,
@@ -72,12 +73,14 @@ def preprocess(
         BusyError: another run is preparing the same.
         AdlibError: rows read and rows written differ; nothing was replaced.
     """
-    plan = make_plan(raw.schema, preparation)
+    check_hiding(raw.schema, preparation)
+    plan = make_plan(pseudonymised(raw, preparation).schema, preparation)
     day = date if preparation.event_time else None
     window = longest(preparation.windows)
     scope = scope_of(date or run_date, day, preparation.timezone, window)
     with staging(work, day) as staged:
-        timed = add_times(raw, preparation.event_time, preparation.timezone, scope)
+        dated = add_times(raw, preparation.event_time, preparation.timezone, scope)
+        timed = pseudonymised(dated, preparation)
         survey = take_survey(timed, scope)
         features = _features(timed, plan, scope, survey)
         write_parquet(features, staged / "features", dated=preparation.event_time is not None)

@@ -132,7 +132,7 @@ def test_a_date_that_somebody_else_is_scoring_is_left_to_them(workplace, last_wo
         ("train", (), 3, ["Nothing to read", "Run `adlib preprocess`"]),
         ("score", (), 4, ["No model is promoted", "adlib train"]),
         ("preprocess", ("source.key=[nope]",), 3, ["no column 'nope'", "it has 'id'"]),
-        ("run", ("source.label=method",), 3, ["holds 'card', 'cash', 'wire'", "source.label"]),
+        ("run", ("source.label=method",), 3, ["holds 3 different texts", "source.label"]),
         (
             "preprocess",
             ("source.format=csv",),

@@ -112,4 +112,4 @@ def test_feedback_with_other_verdicts_ends_with_what_is_expected(published, last
     (published.root / "verdicts.csv").write_text("id,verdict\n1,fraud\n", "utf-8")
     feedback = f"{{path: {published.root / 'verdicts.csv'}, format: csv}}"
     assert published.call("train", "--set", f"train.feedback={feedback}") == 3
-    assert "one of anomaly, ordinary, found 1 others: 'fraud' (1)" in last_words()
+    assert "one of anomaly, ordinary, found 1 rows with others" in last_words()

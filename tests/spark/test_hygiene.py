@@ -199,7 +199,7 @@ def test_times_in_feedback_without_a_zone_are_local(spark, judge):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("id,verdict\n1,maybe\n2,\n", r"found 2 others: None \(1\), 'maybe' \(1\)\. Correct"),
+        ("id,verdict\n1,maybe\n2,\n", r"found 2 rows with others\. Correct"),
         ("id,note\n1,anomaly\n", r"has the columns id, verdict; found id, note\. Add verdict"),
         ("", r"has the columns id, verdict; found none\. Add id, verdict"),
         ("id,verdict\nx,anomaly\n,anomaly\n3,ordinary\n", r"published \(id bigint\), found 2 with"),
