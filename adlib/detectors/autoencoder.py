@@ -91,34 +91,11 @@ class AutoencoderSettings(DetectorSettings):
         return fitted
 
     def restore(self, layout: Layout, tensors: Tensors) -> Autoencoder:  # noqa: D102
-        outputs = int(np.max(tensors.get("classes", np.zeros(1)), initial=0)) + 1
         units = self.members * self.hidden
-        shapes = {
-            "weight_0": (units, layout.width),
-            "bias_0": (units,),
-            "weight_1": (outputs, units),
-            "bias_1": (outputs,),
-            "classes": (layout.width,),
-            "surplus": (layout.width,),
-            "value_weights": (len(layout.blocks),),
-        }
-        refuse_other_shapes(tensors, shapes)
-        floats = {name: np.asarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
-        return Autoencoder(
-            layout,
-            self,
-            Network(
-                layout,
-                (floats["weight_0"], floats["weight_1"]),
-                (floats["bias_0"], floats["bias_1"]),
-            ),
-            ValueClasses(
-                layout,
-                tensors["classes"].astype(np.int32),
-                floats["surplus"],
-                floats["value_weights"],
-            ),
-        )
+        sizes = (layout.width, units, ValueClasses.outputs_of(tensors))
+        refuse_other_shapes(tensors, Network.shapes(sizes) | ValueClasses.shapes(layout))
+        network = Network.restore(layout, tensors)
+        return Autoencoder(layout, self, network, ValueClasses.restore(layout, tensors))
 
     def to_plain(self) -> dict[str, Any]:  # noqa: D102
         return asdict(self)
@@ -167,12 +144,4 @@ class Autoencoder(Detector):
         return self.network.codes(features)
 
     def tensors(self) -> Tensors:  # noqa: D102
-        return {
-            "weight_0": self.network.weights[0],
-            "bias_0": self.network.biases[0],
-            "weight_1": self.network.weights[1],
-            "bias_1": self.network.biases[1],
-            "classes": self.classes.columns,
-            "surplus": self.classes.surplus,
-            "value_weights": self.classes.weights,
-        }
+        return {**self.network.tensors(), **self.classes.tensors()}

@@ -18,6 +18,7 @@ from adlib.detectors.network_training import (
     all_rows,
     as_array,
     reproducible,
+    spread_of_losses,
     train_module,
     usual_values,
 )
@@ -135,13 +136,8 @@ class Members(TrainedModule):
         return (torch.where(self.is_number, bent, losses) * self.block_weights).mean(dim=-1)
 
     def shortfall(self, losses: Tensor, trimmed_loss: float) -> float:  # noqa: ARG002
-        """Return the entropy of how the losses are spread over the rows, summed over members.
-
-        It is least where few rows hold most of the loss: when what is ordinary is learned and what
-        is strange is not yet (EntropyStop; Huang et al., KDD 2024, section 4).
-        """
-        shares = losses / losses.sum(dim=1, keepdim=True).clamp(min=1e-12)
-        return float(-(shares * (shares + 1e-12).log()).sum())
+        """Return the entropy of how the losses are spread over the rows, summed over members."""
+        return spread_of_losses(losses)
 
     @torch.no_grad()
     def as_one_network(self, usual: Tensor) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:

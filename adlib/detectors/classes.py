@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from adlib.arrays import Block, FeatureMatrix, Floats, Ints, Layout, Loss
+from adlib.arrays import Block, FeatureMatrix, Floats, Ints, Layout, Loss, Tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +47,32 @@ class ValueClasses:
             columns[block.span] = start + within
             start += int(within.max()) + 1
         return cls(layout, columns, surplus, weights)
+
+    @staticmethod
+    def shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the tensors."""
+        return {
+            "classes": (layout.width,),
+            "surplus": (layout.width,),
+            "value_weights": (len(layout.blocks),),
+        }
+
+    @classmethod
+    def restore(cls, layout: Layout, tensors: Tensors) -> ValueClasses:
+        """Build what the tensors came from."""
+        surplus, weights = (
+            tensors[name].astype(np.float32) for name in ("surplus", "value_weights")
+        )
+        return cls(layout, tensors["classes"].astype(np.int32), surplus, weights)
+
+    def tensors(self) -> dict[str, Floats | Ints]:
+        """Return all arrays."""
+        return {"classes": self.columns, "surplus": self.surplus, "value_weights": self.weights}
+
+    @staticmethod
+    def outputs_of(tensors: Tensors) -> int:
+        """Return how many columns an output has, as far as the tensors say."""
+        return int(np.max(tensors.get("classes", np.zeros(1)), initial=0)) + 1
 
     @cached_property
     def output_layout(self) -> Layout:

@@ -13,13 +13,11 @@ the cross-entropy of categories and booleans. The forward pass is NumPy; PyTorch
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Loss, Tensors
+from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
 from adlib.detectors.base import (
     Detector,
     DetectorSettings,
@@ -28,7 +26,7 @@ from adlib.detectors.base import (
     refuse_other_shapes,
     setting,
 )
-from adlib.detectors.network import Network, column_sum, surprises
+from adlib.detectors.network import Network, column_sum, errors
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,8 @@ class DenseAutoencoderSettings(DetectorSettings):
 
     def restore(self, layout: Layout, tensors: Tensors) -> DenseAutoencoder:  # noqa: D102
         sizes = (layout.width, *self.layers, layout.width)
-        shapes: dict[str, tuple[int, ...]] = {}
-        for layer, (read, said) in enumerate(pairwise(sizes)):
-            shapes |= {f"weight_{layer}": (said, read), f"bias_{layer}": (said,)}
-        refuse_other_shapes(tensors, shapes)
-        weights, biases = (
-            tuple(tensors[f"{name}_{layer}"].astype(np.float32) for layer in range(len(sizes) - 1))
-            for name in ("weight", "bias")
-        )
-        return DenseAutoencoder(layout, self, Network(layout, weights, biases))
+        refuse_other_shapes(tensors, Network.shapes(sizes))
+        return DenseAutoencoder(layout, self, Network.restore(layout, tensors))
 
     def to_plain(self) -> dict[str, Any]:  # noqa: D102
         return asdict(self)
@@ -96,36 +87,18 @@ class DenseAutoencoder(Detector):
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         buffers = buffers or Buffers()
-        losses = self._losses(features, self.network.outputs(features, buffers), buffers)
+        losses = errors(features, self.network.outputs(features, buffers), buffers)
         return column_sum(losses) / len(self.layout.blocks)
 
     def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
         buffers = Buffers()
         outputs = self.network.outputs(features, buffers)
-        losses, blocks = self._losses(features, outputs, buffers), len(self.layout.blocks)
+        losses, blocks = errors(features, outputs, buffers), len(self.layout.blocks)
         by_row = np.ascontiguousarray(losses.T) / blocks
         return Judgement(column_sum(losses) / blocks, by_row, outputs.T)
-
-    def _losses(self, features: FeatureMatrix, outputs: Floats, buffers: Buffers) -> Floats:
-        """Return each block's loss: shape (blocks, rows)."""
-        losses = surprises(features, outputs, buffers)
-        for span in self._squared:
-            np.square(losses[span], out=losses[span])
-        return losses
-
-    @cached_property
-    def _squared(self) -> list[slice]:
-        """Runs of blocks that are judged by their squared error."""
-        squared = [block.loss is Loss.SQUARED for block in self.layout.blocks]
-        edges = np.flatnonzero(np.diff([0, *squared, 0]))
-        return [slice(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
 
     def codes(self, features: FeatureMatrix) -> Floats:  # noqa: D102
         return self.network.codes(features)
 
     def tensors(self) -> Tensors:  # noqa: D102
-        named: dict[str, Floats] = {}
-        layers = zip(self.network.weights, self.network.biases, strict=True)
-        for layer, (weight, bias) in enumerate(layers):
-            named |= {f"weight_{layer}": weight, f"bias_{layer}": bias}
-        return named
+        return self.network.tensors()

@@ -14,7 +14,7 @@ from adlib.detectors.network_training import (
     BlockLosses,
     Schedule,
     TrainedModule,
-    as_array,
+    layers_of,
     reproducible,
     split_rows,
     train_module,
@@ -68,10 +68,6 @@ class Dense(TrainedModule):
         """Return the mean loss over the blocks of each row: the leading axes of `rebuilt`."""
         return self.block_losses(wanted, rebuilt).mean(dim=-1)
 
-    @torch.no_grad()
     def as_network(self) -> Network:
         """Return the trained network."""
-        linear = [layer for layer in self.linear if isinstance(layer, nn.Linear)]
-        parameters = [(as_array(layer.weight), as_array(layer.bias)) for layer in linear]
-        weights, biases = zip(*parameters, strict=True)
-        return Network(self.layout, weights, biases)
+        return Network(self.layout, *layers_of(self.linear))

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import groupby
+from functools import cache, cached_property
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adlib.arrays import Block, Buffers, FeatureMatrix, Floats, Layout, Loss
+from adlib.arrays import Block, Buffers, FeatureMatrix, Floats, Layout, Loss, Tensors
+
+_LEAST_TOTAL = 1e-12
+"""Of a row's losses; below it, shares of them say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,33 @@ class Network:
             codes = np.maximum(codes @ weight.T + bias, 0.0)
         return codes
 
+    def tensors(self) -> dict[str, Floats]:
+        """Return weights and biases, named by layer."""
+        layers = enumerate(zip(self.weights, self.biases, strict=True))
+        return {
+            f"{part}_{layer}": array
+            for layer, arrays in layers
+            for part, array in zip(("weight", "bias"), arrays, strict=True)
+        }
+
+    @classmethod
+    def shapes(cls, sizes: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the tensors of a network of layers of these widths."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (read, said) in enumerate(pairwise(sizes)):
+            shapes |= {f"weight_{layer}": (said, read), f"bias_{layer}": (said,)}
+        return shapes
+
+    @classmethod
+    def restore(cls, layout: Layout, tensors: Tensors) -> Network:
+        """Build the network that the tensors came from; others may stand beside them."""
+        layers = sum(name.startswith("weight_") for name in tensors)
+        weights, biases = (
+            tuple(np.asarray(tensors[f"{part}_{layer}"], np.float32) for layer in range(layers))
+            for part in ("weight", "bias")
+        )
+        return cls(layout, weights, biases)
+
     @cached_property
     def _folded(self) -> dict[type[np.generic], _Folded]:
         """The network in both precisions."""
@@ -72,6 +102,20 @@ class Network:
         ]
         halved = tuple(layer / 2.0 for layer in layers[1:])  # exactly: a power of two
         return _Folded(np.ascontiguousarray(layers[0][:, read]), tuple(tables), halved)
+
+
+@cache
+def layout_of_numbers(count: int) -> Layout:
+    """Return the layout of a matrix of plain numbers, such as codes."""
+    return Layout(tuple(Block(f"{i}", f"{i}", i, i + 1, Loss.SQUARED) for i in range(count)))
+
+
+def matrix_of_numbers(values: Floats) -> FeatureMatrix:
+    """Return plain numbers, (columns, rows), as what a network reads."""
+    columns, rows = values.shape
+    matrix = FeatureMatrix.empty(layout_of_numbers(columns), rows, values.dtype, Buffers())
+    matrix.numbers[:] = values
+    return matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +202,29 @@ def surprises(given: FeatureMatrix, rebuilt: Floats, buffers: Buffers) -> Floats
         else:
             out[0] = np.sqrt(column_sum(np.square(ours - theirs)) / len(theirs))
     return result
+
+
+def errors(given: FeatureMatrix, rebuilt: Floats, buffers: Buffers) -> Floats:
+    """Return each block's error: shape (layout.blocks, rows), >= 0.
+
+    The mean squared error of numbers, the cross-entropy of others in nats.
+    """
+    result = surprises(given, rebuilt, buffers)
+    start = 0
+    for squared, run in groupby(block.loss is Loss.SQUARED for block in given.layout.blocks):
+        stop = start + sum(1 for _ in run)
+        if squared:
+            np.square(result[start:stop], out=result[start:stop])
+        start = stop
+    return result
+
+
+def share_out(losses: Floats, extra: Floats) -> None:
+    """Spread what rows score besides, (rows,), over their losses, (blocks, rows), as those are."""
+    total = column_sum(losses)
+    known = total > _LEAST_TOTAL
+    losses *= 1.0 + np.where(known, extra / np.where(known, total, 1.0), 0.0)
+    losses += np.where(known, 0.0, extra / len(losses))
 
 
 def _runs(blocks: Sequence[Block]) -> Iterator[tuple[Loss, int, list[Block]]]:

@@ -117,7 +117,7 @@ def train_module(
     first = training.look(looked_at).loss
     step, best = _run(training, learned, looked_at, progress)
     usual = usual_values(learned.wanted, module.layout)
-    _refuse_failed_fit(first, best, training.constant_loss(looked_at, usual))
+    refuse_failed_fit(first, best, training.constant_loss(looked_at, usual))
     return step, best
 
 
@@ -226,6 +226,25 @@ class BlockLosses:
         return torch.cat(losses, dim=-1)[..., self.places]
 
 
+def spread_of_losses(losses: Tensor) -> float:
+    """Return the entropy of how losses, (networks, rows), are spread over the rows, summed.
+
+    It is least where few rows hold most of the loss: when what is ordinary is learned and what is
+    strange is not yet (EntropyStop; Huang et al., KDD 2024, section 4).
+    """
+    shares = losses / losses.sum(dim=1, keepdim=True).clamp(min=1e-12)
+    return float(-(shares * (shares + 1e-12).log()).sum())
+
+
+def layers_of(module: nn.Module) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """Return weights and biases of a module's linear layers, in order."""
+    linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    with torch.no_grad():
+        parameters = [(as_array(layer.weight), as_array(layer.bias)) for layer in linear]
+    weights, biases = zip(*parameters, strict=True)
+    return weights, biases
+
+
 def usual_values(rows: Tensor, layout: Layout) -> Tensor:
     """Return the reconstruction that needs no input: medians, and logits of the frequencies."""
     usual = rows.median(dim=0).values
@@ -241,7 +260,7 @@ def usual_values(rows: Tensor, layout: Layout) -> Tensor:
 
 def as_array(tensor: Tensor) -> Floats:
     """Return a tensor as a contiguous array."""
-    return np.ascontiguousarray(tensor.numpy())
+    return np.ascontiguousarray(tensor.detach().numpy())
 
 
 @contextmanager
@@ -257,7 +276,14 @@ def reproducible(seed: int) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def _refuse_failed_fit(first: float, best: float, constant: float) -> None:
+def refuse_failed_fit(first: float, best: float, constant: float) -> None:
+    """Refuse a network that learned nothing.
+
+    The losses are those before training, of the state that is kept, and of saying what is usual.
+
+    Raises:
+        ModelError: if the loss is not finite, or neither fell nor is that of what is usual.
+    """
     advice = "Look at the feature notes of the training log for columns with absurd values."
     if not np.isfinite(first) or not np.isfinite(best):
         why = f"the validation loss is not finite ({first:g} before training, {best:g} at last)"

@@ -20,8 +20,8 @@ from functools import cached_property
 
 import numpy as np
 
-from adlib.arrays import Block, Buffers, FeatureMatrix, Flags, Floats, Ints, Layout, Loss, Tensors
-from adlib.detectors.network import column_sum, matrix_product
+from adlib.arrays import Buffers, FeatureMatrix, Flags, Floats, Ints, Layout, Loss, Tensors
+from adlib.detectors.network import column_sum, layout_of_numbers, matrix_product
 from adlib.detectors.parts import joined, part_of
 from adlib.detectors.usual import Usual
 
@@ -129,12 +129,6 @@ class Space:
         spans = [np.arange(block.start, block.stop) for block in self.layout.categories]
         return np.concatenate([self.layout.number_columns, *spans]).astype(np.intp)
 
-    @cached_property
-    def _layout_of_points(self) -> Layout:
-        return Layout(
-            tuple(Block(f"{i}", f"{i}", i, i + 1, Loss.SQUARED) for i in range(self.dimensions))
-        )
-
     def points(self, features: FeatureMatrix, buffers: Buffers | None = None) -> FeatureMatrix:
         """Return rows as points: a matrix of numbers alone."""
         buffers = buffers or Buffers()
@@ -143,7 +137,9 @@ class Space:
         inputs[-1] = 1.0
         fill = self._project if self.is_projected else self._scale_up
         fill(features, inputs[:-1])
-        return FeatureMatrix(inputs, np.empty((0, len(features)), np.intp), self._layout_of_points)
+        return FeatureMatrix(
+            inputs, np.empty((0, len(features)), np.intp), layout_of_numbers(self.dimensions)
+        )
 
     def learned(self, features: FeatureMatrix, most_rows: int) -> Floats:
         """Return the last rows as points in float64: shape (rows, dimensions)."""

@@ -11,6 +11,7 @@ from adlib.detectors.base import Detector, DetectorSettings
 from adlib.detectors.blend import BlendSettings
 from adlib.detectors.dbscan import DbscanSettings
 from adlib.detectors.dense_autoencoder import DenseAutoencoderSettings
+from adlib.detectors.gan import GanSettings
 from adlib.detectors.gmm import GmmSettings
 from adlib.detectors.histogram import HistogramSettings
 from adlib.detectors.isolation_forest import IsolationForestSettings
@@ -18,6 +19,8 @@ from adlib.detectors.kmeans import KmeansSettings
 from adlib.detectors.knn import KnnSettings
 from adlib.detectors.mahalanobis import MahalanobisSettings
 from adlib.detectors.pca import PcaSettings
+from adlib.detectors.siamese import SiameseSettings
+from adlib.detectors.vae import VaeSettings
 from adlib.errors import ModelError
 
 DETECTORS: Mapping[str, type[DetectorSettings]] = {
@@ -25,6 +28,7 @@ DETECTORS: Mapping[str, type[DetectorSettings]] = {
     BlendSettings.kind: BlendSettings,
     DbscanSettings.kind: DbscanSettings,
     DenseAutoencoderSettings.kind: DenseAutoencoderSettings,
+    GanSettings.kind: GanSettings,
     GmmSettings.kind: GmmSettings,
     HistogramSettings.kind: HistogramSettings,
     IsolationForestSettings.kind: IsolationForestSettings,
@@ -32,6 +36,8 @@ DETECTORS: Mapping[str, type[DetectorSettings]] = {
     KnnSettings.kind: KnnSettings,
     MahalanobisSettings.kind: MahalanobisSettings,
     PcaSettings.kind: PcaSettings,
+    SiameseSettings.kind: SiameseSettings,
+    VaeSettings.kind: VaeSettings,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from pyod.models.alad import ALAD
 from pyod.models.auto_encoder import AutoEncoder
 from pyod.models.base import BaseDetector
 from pyod.models.cblof import CBLOF
@@ -17,6 +18,7 @@ from pyod.models.iforest import IForest
 from pyod.models.knn import KNN
 from pyod.models.mcd import MCD
 from pyod.models.pca import PCA
+from pyod.models.vae import VAE
 
 from adlib.arrays import Floats
 from adlib.detectors import DETECTORS
@@ -44,6 +46,8 @@ PEERS: Mapping[str, Callable[[int], BaseDetector]] = {
     "MCD": lambda seed: MCD(random_state=seed),
     "PCA": lambda seed: PCA(random_state=seed),
     "CBLOF": lambda seed: CBLOF(random_state=seed),
+    "VAE": lambda seed: VAE(random_state=seed, verbose=0),
+    "ALAD": lambda _: ALAD(verbose=0),
     "AutoEncoder": lambda seed: AutoEncoder(random_state=seed, verbose=0),
 }
 OURS = tuple(DETECTORS)

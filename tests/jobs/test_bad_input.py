@@ -99,6 +99,15 @@ def test_a_model_that_is_not_there_is_refused(workplace, last_words):
     assert workplace.call("score") == 4
 
 
+def test_a_generator_that_collapsed_is_refused_and_not_saved(workplace, last_words):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    collapsed = "detector={kind: gan, steps: 1, learning_rate: 1e-5, trim_fraction: 0.9}"
+    assert workplace.call("train", "--set", collapsed) == 4
+    assert "degenerate and was not saved" in last_words()
+    assert not [*(workplace.root / "models").rglob("*.safetensors")]
+
+
 @pytest.mark.parametrize("name", ["model.json", "tensors.safetensors"])
 def test_a_model_altered_by_one_byte_is_refused(workplace, last_words, name):
     workplace.write(payments())
