@@ -39,6 +39,23 @@ class InputError(AdlibError):
         )
 
     @classmethod
+    def differing(
+        cls,
+        where: str,
+        columns: tuple[Sequence[str], Sequence[str]],
+        types: Sequence[str],
+        advice: str,
+    ) -> InputError:
+        """Say all in which a table is not as expected: `columns` are the missing and the found."""
+        missing, found = columns
+        said = []
+        if missing:
+            said.append(f"has no column {_listed(missing)}; it has {_listed(found)}")
+        if types:
+            said.append(f"has columns of types that are not as expected: {'; '.join(types)}")
+        return cls(f"{where} {', and it '.join(said)}. {advice}")
+
+    @classmethod
     def nothing_to_read(cls, where: str, advice: str) -> InputError:
         """Say that a table, or the part of it that was asked for, holds no row."""
         return cls(f"Nothing to read: {where} holds no row. {advice}")

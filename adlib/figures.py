@@ -9,12 +9,13 @@ from typing import Any
 from adlib.baselines import BASELINES
 from adlib.runs import over_delivers
 from adlib.spark.ledger import Ledger
+from adlib.spark.planning import NEW
 from adlib.spark.records import DateCounts
 from adlib.thresholds import THRESHOLDS, Threshold
 
 
 def figures_of_ledger(ledger: Ledger) -> dict[str, Any]:
-    """Return rows read and quarantined, over all dates."""
+    """Return rows read and quarantined, over all dates, and which columns are new."""
     quarantined: dict[str, int] = {}
     for entry in ledger.dates:
         for problem, rows in entry.quarantined.items():
@@ -25,6 +26,7 @@ def figures_of_ledger(ledger: Ledger) -> dict[str, Any]:
         "rows_quarantined": sum(quarantined.values()),
         "quarantined_by_problem": quarantined,
         "short_history_rows": sum(entry.short_history for entry in ledger.dates),
+        "new_columns": sorted(name for name, why in ledger.left_out.items() if why == NEW),
     }
 
 

@@ -21,6 +21,7 @@ from adlib.model import Model
 from adlib.pseudonyms import mismatch
 from adlib.spark.engines import Engine
 from adlib.spark.ledger import Ledger, read_ledger
+from adlib.spark.quarantine import refuse_quarantined
 from adlib.spark.scoring import Carried, Dates, published_type
 from adlib.spark.tables import column
 from adlib.summary import Summary
@@ -138,6 +139,15 @@ def refuse_other_preparation(job: Job, ledger: Ledger) -> None:
             "now. Run `adlib preprocess` again, without --date for the whole table."
         )
         raise InputError(message)
+
+
+def refuse_much_quarantine(job: Job, ledger: Ledger) -> None:
+    """Refuse to go on where more is in quarantine than the configuration allows.
+
+    Raises:
+        InputError: with the share that was found, the limit and the problems.
+    """
+    refuse_quarantined(ledger.dates, job.config.quarantine.limit, job.work / "quarantine")
 
 
 def refuse_absent_columns(features: DataFrame, names: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -30,6 +31,7 @@ from adlib.job import (
     load_model,
     other_pseudonyms,
     refuse_absent_columns,
+    refuse_much_quarantine,
     refuse_other_preparation,
     run_id_of,
     trained_before,
@@ -45,6 +47,7 @@ from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of, refuse_unread_labels
 from adlib.spark.hygiene import FEEDBACK
 from adlib.spark.ledger import Ledger, read_ledger, sole_run
+from adlib.spark.planning import NEW
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
 from adlib.spark.sampling import Sample, plan_sample
@@ -67,8 +70,6 @@ from adlib.wiring import (
 
 _LOG = logging.getLogger(__name__)
 _MOST_NOTED = 8
-_MUCH = 0.5
-"""When more of the rows than this are quarantined, the configuration is suspect."""
 
 
 def run(job: Job, *, promote: bool) -> None:
@@ -79,7 +80,7 @@ def run(job: Job, *, promote: bool) -> None:
     trained_before(job)
     if job.dated and job.day is not None and not _has_earlier_date(job.work, job.day):
         _LOG.info("No date before %s is prepared yet: preparing the whole table.", job.day)
-        preprocess(replace(job, day=None))
+        _prepare(replace(job, day=None))
     preprocess(job)
     _check_label(job)
     model_id = train(job, promote=promote)
@@ -89,25 +90,28 @@ def run(job: Job, *, promote: bool) -> None:
 
 
 def preprocess(job: Job) -> Ledger:
-    """Turn the raw table into the feature table, quarantine and ledger."""
+    """Turn the raw table into the feature table, quarantine and ledger.
+
+    Raises:
+        InputError: if too much is in quarantine, which stands there to be looked at.
+    """
+    ledger = _prepare(job)
+    refuse_much_quarantine(job, ledger)
+    return ledger
+
+
+def _prepare(job: Job) -> Ledger:
+    """Write feature table, quarantine and ledger, and tell what they hold."""
     refuse_overlap(paths_of(job.config), source_path(job.config))
     with job.summary.stage("preprocess"):
         raw = read_source(job.spark, source_of(job.config))
         ledger = prepare_table(
             job.spark, raw, preparation_of(job.config), job.work, job.run_date, job.day
         )
-    if ledger.left_out:
-        _LOG.info("Not prepared: %s.", _few(_noted(ledger.left_out)))
-    figures = figures_of_ledger(ledger)
-    job.summary.add(**figures)
-    if figures["rows_quarantined"] > _MUCH * figures["rows_read"]:
-        _LOG.warning(
-            "%d of %d rows are quarantined (%s): compare the source with source.key, "
-            "source.event_time and features.",
-            figures["rows_quarantined"],
-            figures["rows_read"],
-            ", ".join(f"{why} {rows:,}" for why, rows in figures["quarantined_by_problem"].items()),
-        )
+    left_out = {name: why for name, why in ledger.left_out.items() if why != NEW}
+    if left_out:
+        _LOG.info("Not prepared: %s.", _few(_noted(left_out)))
+    job.summary.add(**figures_of_ledger(ledger))
     return ledger
 
 
@@ -158,6 +162,8 @@ def score(job: Job, model_id: str | None) -> None:
     refuse_absent_columns(features, [*job.config.source.key, *job.config.source.keep])
     ledger = load_ledger(job)
     job.summary.add(**figures_of_ledger(ledger))
+    _tell_of_new_columns(job, parts.document, features.schema)
+    refuse_much_quarantine(job, ledger)
     run_id = run_id_of(job, ledger, parts.model_id)
     job.summary.add(run_id=run_id, model=parts.model_id, output=str(job.output))
     Publisher(job.output).recover()
@@ -171,6 +177,14 @@ def score(job: Job, model_id: str | None) -> None:
     _tell_of_left_dates(job, ledger)
     job.summary.add(**figures_of_scores(counts, model.threshold, job.config.alert.times_asked))
     _tell_of_over_delivery(job)
+
+
+def _tell_of_new_columns(job: Job, document: Mapping[str, Any], schema: T.StructType) -> None:
+    """Note which columns that could be features came after the model was trained."""
+    known = document["provenance"]["columns"]
+    features = (candidate.feature for candidate in candidates_of(job.config, schema))
+    new = {one.source for one in features if one.name not in known and one.entity is None}
+    job.summary.add(new_columns=sorted({*job.summary.figures["new_columns"], *new}))
 
 
 def _check_label(job: Job) -> None:

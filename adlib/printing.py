@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -118,9 +119,11 @@ def _print_parts(
     console.print(table)
 
 
-def print_models(documents: Sequence[Mapping[str, Any]], promoted: str | None) -> None:
-    """Print a line for each model."""
-    if not documents:
+def print_models(
+    documents: Sequence[Mapping[str, Any]], refused: Mapping[str, str], promoted: str | None
+) -> None:
+    """Print a line for each model, and why some are refused."""
+    if not documents and not refused:
         Console().print("No model yet. Train one with `adlib train`.")
         return
     table = Table(box=None, pad_edge=False)
@@ -135,16 +138,23 @@ def print_models(documents: Sequence[Mapping[str, Any]], promoted: str | None) -
             Text(f"{rows['fit']:,} rows"),
             Text("promoted" if document["id"] == promoted else ""),
         )
-    Console().print(table)
+    for model_id in refused:
+        mark = "promoted, refused" if model_id == promoted else "refused"
+        table.add_row(Text(model_id), "", "", "", Text(mark))
+    _console().print(table)
+    for problem in refused.values():
+        _console().print(Text(problem))
 
 
-def print_checks(checks: Sequence[Check]) -> None:
-    """Print a line for each check."""
+def print_checks(checks: Sequence[Check], log: Path | None) -> None:
+    """Print a line for each check, and where the log is."""
     table = Table(show_header=False, box=None, pad_edge=False)
     for check in checks:
         mark = Text("ok", style="green") if check.ok else Text("no", style="bold red")
         table.add_row(mark, Text(check.name), Text(check.found))
-    Console().print(table)
+    if log is not None:
+        table.add_row("", Text("log"), Text(str(log)))
+    _console().print(table)
 
 
 def print_leftovers(found: Sequence[Leftover], *, dry_run: bool) -> None:

@@ -98,12 +98,16 @@ def publish_scored(
 def check_counts(publication: Publication) -> None:
     """Hold what was scored and written against what preprocess counted.
 
+    The identity of the ledger: rows read are those scored and those quarantined, copies of a key
+    among them; and as many stand in the files as were counted.
+
     Raises:
         AdlibError: if a row was lost or came twice.
     """
     for entry in publication.ledger.dates:
         counts = publication.counts_of(entry.date)
         expected = {
+            "read": (entry.rows_read, counts.rows_scored + sum(entry.quarantined.values())),
             "scored": (entry.features, counts.rows_scored),
             "anomalies": (counts.rows_flagged, _rows(publication, "anomalies", entry.date)),
             "quarantine": (

@@ -14,7 +14,7 @@ _TOLD = {
     *("rows_flagged", "asked_fraction", "delivered_fraction", "dates"),
     *("over_delivered", "over_delivered_dates"),
     *("model", "promoted", "gate", "training_rows", "left_out_of_training", "trained_on"),
-    *("self_test", "metrics", "short_history_rows", "message", "exit_code"),
+    *("new_columns", "self_test", "metrics", "short_history_rows", "message", "exit_code"),
 }
 """Figures that have words of their own below; others stand under their own names."""
 _QUALITY = ("auroc", "average_precision", "precision", "recall")
@@ -26,6 +26,7 @@ def told(summary: Summary) -> Iterator[tuple[str, str]]:
     figures = summary.figures
     for name, said in (
         ("rows", _rows(figures)),
+        ("new columns", _new_columns(figures)),
         ("anomalies", _anomalies(figures)),
         ("model", _model(figures)),
         ("trained on", _training(figures)),
@@ -76,6 +77,18 @@ def _rows(figures: Mapping[str, Any]) -> str:
     ]
     problems = figures.get("quarantined_by_problem")
     return ", ".join(parts) + (f" (quarantined: {words(problems)})" if problems else "")
+
+
+def _new_columns(figures: Mapping[str, Any]) -> str:
+    found = figures.get("new_columns")
+    if not found:
+        return ""
+    shown = ", ".join(found[:_MOST_GROUPS])
+    more = f" and {len(found) - _MOST_GROUPS} more" if len(found) > _MOST_GROUPS else ""
+    return (
+        f"{shown}{more}: not read, the model does not know them; to learn from them, preprocess "
+        "the whole table and train a new model"
+    )
 
 
 def _anomalies(figures: Mapping[str, Any]) -> str:

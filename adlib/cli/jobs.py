@@ -25,16 +25,15 @@ from adlib.cli.options import (
 )
 from adlib.cli.traces import bare_words
 from adlib.config import Config, load_config
+from adlib.doctor import preflight
 from adlib.errors import AdlibError, InputError, ModelError
 from adlib.job import Job
 from adlib.printing import print_summary
 from adlib.progress import shown
-from adlib.publishing import refuse_files, refuse_unwritable
 from adlib.spark.session import open_session
 from adlib.spark.watching import watched
 from adlib.summary import FAILED, Summary
-from adlib.tracking import refuse_untracked, track
-from adlib.wiring import paths_of
+from adlib.tracking import track
 
 _LOG = logging.getLogger(__name__)
 _TRACKED = frozenset({"train", "run"})
@@ -53,10 +52,7 @@ def story(
 ) -> None:
     """Load the configuration, open Spark, run a story and print its summary."""
     loaded = load_config(config, settings or ())
-    refuse_files(paths_of(loaded))
-    refuse_unwritable(paths_of(loaded))
-    if command in _TRACKED:
-        refuse_untracked(loaded)
+    preflight(loaded, command)
     summary = Summary(command, loaded.name, parse_date(day))
     private = loaded.privacy is not None
     logged = log_file(loaded.work.path, command, private=private)

@@ -20,14 +20,16 @@ from adlib.wiring import registry_of
 def list_models(
     config: ConfigOption, settings: SetOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the models of the configuration's name."""
+    """List the models of the configuration's name, and say which of them are refused."""
     registry = registry_of(load_config(config, settings or ()))
-    documents = [document_of(registry.load(model_id)) for model_id in registry.ids()]
+    problems = {model_id: registry.problem_with(model_id) for model_id in registry.ids()}
+    refused = {model_id: said for model_id, said in problems.items() if said is not None}
+    intact = [model_id for model_id in problems if model_id not in refused]
     promoted = registry.promoted()
-    print_models(documents, promoted)
+    print_models([document_of(registry.load(one)) for one in intact], refused, promoted)
     if as_json:
-        ids = [document["id"] for document in documents]
-        print(json.dumps({"models": ids, "promoted": promoted}))  # noqa: T201
+        plain = {"models": intact, "refused": list(refused), "promoted": promoted}
+        print(json.dumps(plain))  # noqa: T201 - the contract's last line
 
 
 @models_app.command("show")

@@ -7,7 +7,7 @@ import json
 from adlib.cli.app import app
 from adlib.cli.options import ConfigOption, DateOption, JsonOption, SetOption, parse_date
 from adlib.config import load_config
-from adlib.errors import AdlibError, InputError
+from adlib.errors import InputError
 from adlib.publishing import published_dates
 from adlib.runs import Verdict
 from adlib.runs import verify as verify_date
@@ -20,7 +20,11 @@ def verify(
     day: DateOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hash what was published again; say of each date whether it is intact."""
+    """Hash what was published again; say of each date whether it is intact.
+
+    Its input is what was published, whose contract is the manifest: damage ends with exit code 3,
+    which no retry puts right.
+    """
     output = load_config(config, settings or ()).output.path.resolve()
     asked, published = parse_date(day), published_dates(output)
     days = published if asked is None else [one for one in published if one == asked]
@@ -63,7 +67,7 @@ def _refuse(verdicts: list[Verdict]) -> None:
     first = broken[0]
     others = f"{len(broken)} of {len(verdicts)} dates, the first {first.day}"
     which = str(first.day) if len(verdicts) == 1 else others
-    raise AdlibError(
+    raise InputError(
         f"Not as published: {which}: {first.problem}. Run `adlib score` again, which publishes the "
         "date anew from the same rows, or restore the file from a backup."
     )

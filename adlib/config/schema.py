@@ -282,6 +282,20 @@ class EvaluateConfig(Section):
     by: str | None = Field(None, description="Recall by value of this column; never a feature.")
 
 
+class QuarantineConfig(Section):
+    """When so much is set aside that a run stops."""
+
+    limit: float = Field(
+        0.05,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        description="A run stops before it publishes anything if more than this share of its rows, "
+        "or of the rows of one of its dates, is in quarantine; rows without a time count for the "
+        "run alone. Fewer than 10 quarantined rows stop nothing.",
+    )
+
+
 class AlertConfig(Section):
     """When a run says that it flagged far more than was asked for."""
 
@@ -338,6 +352,9 @@ class Config(Section):
         default_factory=ThresholdConfig, description="Where strange begins."
     )
     explain: ExplainConfig = Field(ExplainConfig(), description="What is said of flagged rows.")
+    quarantine: QuarantineConfig = Field(
+        QuarantineConfig(), description="When too much is set aside."
+    )
     alert: AlertConfig = Field(AlertConfig(), description="When a date delivers too much.")
     evaluate: EvaluateConfig = Field(
         EvaluateConfig(), description="What evaluate breaks its figures down by."
@@ -448,7 +465,7 @@ class Config(Section):
 
 
 def config_digest(config: Config) -> str:
-    """Return a digest of what decides the results: everything but where things are."""
+    """Return a digest of what decides the results: not where things are, nor what stops a run."""
     plain = config.model_dump(
         mode="json",
         exclude={
@@ -456,6 +473,7 @@ def config_digest(config: Config) -> str:
             "work": True,
             "models": True,
             "mlflow": True,
+            "quarantine": True,
             "train": {"feedback": {"path"}},
             "privacy": {"key_env"},
         },

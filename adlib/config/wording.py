@@ -60,6 +60,7 @@ _EXAMPLES = MappingProxyType(
         "feedback": "path: verdicts.csv, format: csv",
         "detector": "kind: blend",
         "privacy": "pseudonymise: [CUSTOMER], key_env: ADLIB_KEY",
+        "quarantine": "limit: 0.05",
         "threshold": "kind: budget, fraction: 0.005",
         "output": "path: out",
         "work": "path: work",

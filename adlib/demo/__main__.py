@@ -14,6 +14,7 @@ from adlib.demo.table import ROWS, make_table, write_table
 from adlib.demo.top import show_report, show_top
 from adlib.demo.traffic import DAYS
 
+CONFIG = Path(__file__).with_name("demo.yaml")
 LEAST_ROWS = 1_000  # fewer would be incidents for the most part
 
 
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m adlib.demo", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS, help="rows to make")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="where everything goes")
-    parser.add_argument("--config", type=Path, default=Path("conf/demo.yaml"))
+    parser.add_argument("--config", type=Path, default=CONFIG, help="another configuration")
     options = parser.parse_args(argv)
     if options.rows < LEAST_ROWS:
         parser.error(f"--rows {options.rows} is too few: make at least {LEAST_ROWS:,}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from pyspark.sql import Column
@@ -19,6 +19,9 @@ from adlib.spark.windows import WindowSpec, window_columns
 
 OURS = ("dt", "row_hash", "short_history")
 """Columns of the feature table that are not the source's."""
+
+NEW = "new: the dates prepared before do not have it"
+"""Why a column is left out that came after other dates were prepared."""
 
 _DECLARED = {
     "numeric": "number",
@@ -98,18 +101,23 @@ class Plan:
     calendar: Mapping[str, Column]
 
 
-def make_plan(schema: T.StructType, preparation: Preparation) -> Plan:
-    """Decide what becomes of each column of the source."""
+def make_plan(schema: T.StructType, preparation: Preparation, new: Collection[str] = ()) -> Plan:
+    """Decide what becomes of each column of the source; new ones are left out as such.
+
+    Raises:
+        ConfigError: the preparation contradicts itself or takes a name of ours.
+        InputError: naming every column that is missing or of a type that cannot be used.
+    """
     fields = [field for field in schema.fields if field.name != MALFORMED]
-    _check_names([field.name for field in fields], preparation)
+    _check_uses(preparation)
+    _check_columns(T.StructType(fields), preparation)
     columns, left_out = [], {}
     for field in fields:
-        reason = _why_not(field, preparation)
+        reason = NEW if field.name in new else _why_not(field, preparation)
         if reason is None:
             columns.append(_column_plan(field, preparation))
         elif field.name not in preparation.exclude:
             left_out[field.name] = reason
-    _check_types(schema, preparation)
     calendar = _calendar(columns, preparation)
     stored = {one.name for one in columns if one.stored}
     hidden = {
@@ -125,18 +133,14 @@ def _calendar_left_out(hidden: Mapping[str, str]) -> dict[str, str]:
     return {f"{name} (calendar)": why for name, why in hidden.items()}
 
 
-def _check_names(found: Sequence[str], preparation: Preparation) -> None:
-    """Refuse columns that are not there, and uses that contradict each other."""
-    wanted = dict.fromkeys([*preparation.used, *preparation.exclude])
+def _check_uses(preparation: Preparation) -> None:
+    """Refuse uses of columns that contradict each other."""
     ours = [name for name in preparation.used if name in OURS]
     if ours:
         raise ConfigError(
             f"{', '.join(ours)} is a name of ours in the feature table, so a column of the source "
             "with it cannot be used. Rename it in the source, or do not configure it."
         )
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise InputError.missing_columns(missing, found, "The source table")
     if preparation.label in (preparation.declared or ()):
         raise ConfigError(
             f"The label {preparation.label!r} is listed under features: a model that learns "
@@ -146,13 +150,30 @@ def _check_names(found: Sequence[str], preparation: Preparation) -> None:
         raise ConfigError("windows need source.event_time, and none is given. Name it.")
 
 
-def _check_types(schema: T.StructType, preparation: Preparation) -> None:
-    """Refuse columns that are used and cannot be, all at once."""
+def _check_columns(schema: T.StructType, preparation: Preparation) -> None:
+    """Refuse columns that are named and not there, or are used and cannot be, all at once."""
+    wanted = dict.fromkeys([*preparation.used, *preparation.exclude])
+    missing = [name for name in wanted if name not in schema.names]
+    problems = _unusable(schema, preparation)
+    if missing or problems:
+        raise InputError.differing(
+            "The source table",
+            (missing, schema.names),
+            problems,
+            "Name the columns as the table does, convert them in the source, or do not configure "
+            "them.",
+        )
+
+
+def _unusable(schema: T.StructType, preparation: Preparation) -> list[str]:
+    """Say which columns that are there are of types that do not suit their use."""
     flat = {*preparation.key, *preparation.carried, preparation.label, preparation.entity}
     flat |= {spec.by for spec in preparation.windows}
     measured = {spec.of for spec in preparation.windows}
     problems = []
     for name in preparation.used:
+        if name not in schema.names:
+            continue
         data_type = schema[name].dataType
         kind = typed_kind(data_type)
         declared = (preparation.declared or {}).get(name)
@@ -165,11 +186,7 @@ def _check_types(schema: T.StructType, preparation: Preparation) -> None:
             problems.append(f"{shown}, which cannot be read as an event time")
         elif name in measured and (_DECLARED[declared] if declared else kind) not in _MEASURABLE:
             problems.append(f"{shown}, which a window cannot measure")
-    if problems:
-        raise InputError(
-            f"Columns of the source are of types that cannot be used so: {'; '.join(problems)}. "
-            "Convert them in the source, or do not configure them."
-        )
+    return problems
 
 
 def _check_windows(names: set[str], preparation: Preparation) -> None:

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import InputError
+from adlib.spark.contract import Prepared, prepared_like
 from adlib.spark.hiding import check_hiding, pseudonymised
 from adlib.spark.ledger import (
     DATE,
@@ -69,13 +70,13 @@ def preprocess(
 
     Raises:
         ConfigError: the preparation contradicts itself or takes a name of ours.
-        InputError: a column is missing or of a type that cannot be used, or there is no row.
+        InputError: a column is missing, or of a type that cannot be used or that other dates do
+            not have, or there is no row.
         BusyError: another run is preparing the same.
         AdlibError: rows read and rows written differ; nothing was replaced.
     """
-    check_hiding(raw.schema, preparation)
-    plan = make_plan(pseudonymised(raw, preparation).schema, preparation)
     day = date if preparation.event_time else None
+    plan = plan_of(raw, preparation, None if day is None else prepared_like(work, preparation, day))
     window = longest(preparation.windows)
     scope = scope_of(date or run_date, day, preparation.timezone, window)
     with staging(work, day) as staged:
@@ -217,6 +218,28 @@ def _features(timed: DataFrame, plan: Plan, scope: Scope, survey: Survey) -> Dat
         _short_history(scope, survey).alias("short_history"),
         *dated,
     )
+
+
+def plan_of(raw: DataFrame, preparation: Preparation, other: Prepared | None = None) -> Plan:
+    """Compare a source with what is asked of it, and decide what becomes of each column.
+
+    With another date's features, so that those of this one are one table with them. The whole
+    table is planned as it is found, for it replaces all dates.
+
+    Raises:
+        ConfigError: the preparation contradicts itself or takes a name of ours.
+        InputError: a column is missing, or of a type that cannot be used or that the other date
+            does not have.
+    """
+    check_hiding(raw.schema, preparation)
+    shown = pseudonymised(raw, preparation)
+    if other is None:
+        return make_plan(shown.schema, preparation)
+    plan = make_plan(shown.schema, preparation, other.new_columns(raw.schema, preparation))
+    timed = shown.withColumn(EVENT, F.lit(None).cast("timestamp"))
+    stored = (one.value.alias(one.name) for one in plan.columns if one.stored)
+    other.refuse_drift(raw.schema, timed.select(*stored).schema, plan)
+    return plan
 
 
 def _short_history(scope: Scope, survey: Survey) -> Column:

@@ -36,6 +36,8 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         # A file that cannot be read is an error, not an absence of rows.
         "spark.sql.files.ignoreCorruptFiles": "false",
         "spark.sql.files.ignoreMissingFiles": "false",
+        # And so is one that holds other bytes than were written, where it says which those were.
+        "parquet.page.verify-checksum.enabled": "true",
         # A frame over n rows of one entity costs log n a row instead of n.
         "spark.sql.window.segmentTree.enabled": "true",
         # Building the tree costs more than it saves on a small entity: 1.75 million card payments

@@ -1,10 +1,12 @@
 """Bad input gets a sentence, an exit code and nothing published."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from adlib.spark.ledger import sole_run
@@ -91,6 +93,28 @@ def test_a_column_of_another_type_than_in_training_is_refused(workplace, last_wo
     assert not (workplace.root / "out" / "anomalies").exists()
 
 
+def test_a_column_that_the_model_does_not_know_is_named_at_the_end_and_not_read(
+    workplace, summary_of, capfd
+):
+    workplace.write(payments())
+    assert workplace.call("run") == 0
+    before = workplace.anomaly_files()
+    table = payments()
+    workplace.write(table.append_column("channel", table["method"]))
+    assert workplace.call("preprocess") == 0
+    assert summary_of(workplace, "score")["new_columns"] == ["channel"]
+    assert len(workplace.anomaly_files()) == len(before)
+    assert summary_of(workplace, "preprocess", "--date", "2026-03-02")["new_columns"] == []
+    workplace.write(table.append_column("extra", table["method"]))
+    assert workplace.call("preprocess", "--date", "2026-03-02") == 3
+    workplace.write(
+        table.append_column("channel", table["method"]).append_column("extra", table["fee"])
+    )
+    capfd.readouterr()
+    assert workplace.call("preprocess", "--date", "2026-03-02") == 0
+    assert re.search(r"new columns\s+extra: not read", capfd.readouterr().out)
+
+
 def test_a_model_that_is_not_there_is_refused(workplace, last_words):
     workplace.write(payments())
     assert workplace.call("preprocess") == 0
@@ -151,7 +175,9 @@ def test_a_date_that_somebody_else_is_scoring_is_left_to_them(workplace, last_wo
         ("preprocess", ("source.format=json",), 3, ["read as json", "Set source.format"]),
         ("preprocess", ("source.format=orc",), 3, ["cannot be read", "source.format"]),
         ("preprocess", ("source.path=s3a://a/b",), 2, ["no connector", "--packages"]),
-        ("run", ("features={numeric: [method]}",), 3, ["Nothing to read", "quarantine"]),
+        ("run", ("features={numeric: [method]}",), 3, ["1,200 of 1,200 rows, 1 (not_a_number"]),
+        ("run", ("quarantine=5",), 2, ["expected keys and values, such as {limit: 0.05}"]),
+        ("run", ("quarantine.limit=5",), 2, ["expected at most 1; found 5"]),
         ("train", ("train.feedback={path: none.csv, format: csv}",), 3, ["Nothing to read"]),
         ("run --date 2026-03-01", (), 3, ["before 2026-03-01 holds no row", "earlier dates"]),
         ("run", ("train.until=2020-01-01",), 3, ["before 2020-01-01 holds no row"]),
@@ -172,11 +198,54 @@ def test_a_bad_call_ends_with_what_was_found_and_what_to_do(
     assert not (workplace.root / "out" / "anomalies").exists()
 
 
-def test_a_table_most_of_which_is_quarantined_is_warned_of(workplace, capfd):
+def spoilt(rows: int, first: int = 420) -> pa.Table:
+    """Return the payments without the key of some, by default of the second day."""
+    table = payments()
+    ids = table["id"].to_pylist()
+    ids[first : first + rows] = [None] * rows
+    return table.set_column(0, "id", pa.array(ids))
+
+
+def test_too_much_quarantine_stops_a_run_before_it_publishes_and_leaves_it_to_be_looked_at(
+    workplace, last_words, summary_of
+):
     workplace.write(payments())
-    assert workplace.call("preprocess", "--set", "source.event_time=method") == 0
-    said = capfd.readouterr().err
-    assert "1200 of 1200 rows are quarantined (bad_event_time 1,200): compare" in said
+    assert workplace.call("run") == 0
+    before = workplace.anomaly_files()
+    workplace.write(spoilt(100))
+    for command in ("run", "preprocess", "score"):
+        assert workplace.call(command) == 3
+        said = last_words()
+        assert "100 of 1,200 rows, 0.0833 (missing_key 100), where quarantine.limit allows" in said
+        assert "Over it too: the rows of 2026-03-02." in said
+        assert "raise quarantine.limit" in said
+    assert workplace.anomaly_files() == before
+    refused = [run for run in workplace.table("runs").to_pylist() if run["status"] == "refused"]
+    assert {run["rows_quarantined"] for run in refused} == {100}
+    kept = list((workplace.root / "work" / "quarantine").glob("dt=*/*.parquet"))
+    assert sum(pq.ParquetFile(file).metadata.num_rows for file in kept) == 100
+    summary = summary_of(workplace, "score", "--set", "quarantine.limit=0.3")
+    assert summary["rows_read"] == summary["rows_scored"] + 100
+
+
+def test_one_spoilt_date_stops_all_that_would_be_published_with_it_and_no_other_date(
+    workplace, last_words
+):
+    table = spoilt(30)
+    days = [str(moment.date()) for moment in table["at"].to_pylist()]
+    second = days.count("2026-03-02")
+    workplace.write(table)
+    assert workplace.call("preprocess") == 3
+    assert f"30 of {second} rows of 2026-03-02" in last_words()
+    assert workplace.call("preprocess", "--date", "2026-03-03") == 0
+    assert workplace.call("preprocess", "--date", "2026-03-02") == 3
+
+
+def test_a_handful_of_bad_rows_stops_nothing_however_small_the_table(workplace):
+    table = payments(12)
+    workplace.plain["windows"] = []
+    workplace.write(table.set_column(0, "id", pa.array([0] * 8 + [1, 2, 3, 4])))
+    assert workplace.call("preprocess") == 0
 
 
 def test_a_ledger_cut_short_and_a_pointer_to_nothing_say_what_to_do(workplace, last_words):
@@ -295,6 +364,42 @@ def test_a_truncated_file_is_named(workplace, last_words):
     (run,) = workplace.table("runs").to_pylist()
     assert run["status"] == "refused"
     assert "second.parquet" in run["message"]
+
+
+def test_a_source_file_with_other_bytes_than_were_written_is_named(workplace, last_words):
+    workplace.write(payments())
+    file = workplace.root / "source" / "summed.parquet"
+    pq.write_table(payments(seed=2), file, write_page_checksum=True)
+    file.write_bytes(flipped(file.read_bytes()))
+    assert_refused(workplace, last_words, 3, "summed.parquet")
+
+
+def flipped(content: bytes) -> bytes:
+    """Flip a bit of each of some bytes, the footer apart."""
+    damaged = bytearray(content)
+    footer = int.from_bytes(content[-8:-4], "little") + 8
+    for place in range(100, len(content) - footer, 997):
+        damaged[place] ^= 4
+    return bytes(damaged)
+
+
+def test_a_damaged_feature_file_is_named_by_both_engines_and_by_train_and_nothing_is_published(
+    workplace, last_words
+):
+    workplace.write(payments())
+    assert workplace.call("preprocess") == 0
+    assert workplace.call("train") == 0
+    file = next((workplace.root / "work" / "features" / "dt=2026-03-02").glob("*.parquet"))
+    file.with_name(f".{file.name}.crc").unlink()  # which a copy to another disk lacks
+    content = file.read_bytes()
+    for damaged in (content[: len(content) // 2], flipped(content)):
+        file.write_bytes(damaged)
+        for call in ("score --engine row_groups", "score --engine pandas_udf", "train"):
+            assert workplace.call(call) == 3, call
+            assert file.name in last_words(), call
+    assert not (workplace.root / "out" / "anomalies").exists()
+    file.write_bytes(content)
+    assert workplace.call("score") == 0
 
 
 def test_hostile_names_and_values_go_through(workplace):

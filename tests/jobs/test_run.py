@@ -152,6 +152,12 @@ def test_verify_looks_at_every_model_and_names_those_it_refuses(workplace, capfd
     printed = capfd.readouterr()
     assert "is intact" in printed.out
     assert first.parent.name in printed.err.splitlines()[-1]
+    assert workplace.call("models list", "--json") == 0
+    table, listed = capfd.readouterr().out.rsplit("\n", 2)[:2]
+    assert f"The model at {first.parent} is refused: model.json" in table
+    found = json.loads(listed)
+    assert found["refused"] == [first.parent.name]
+    assert len(found["models"]) == 1
 
 
 def test_every_score_is_published_where_it_is_asked_for(workplace):
@@ -196,7 +202,7 @@ def test_what_was_published_is_verified_and_an_altered_file_is_named_and_put_rig
     content = file.read_bytes()
     file.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
     assert workplace.call("verify", "--date", "2026-03-01") == 0
-    assert workplace.call("verify") == 1
+    assert workplace.call("verify") == 3
     assert f"{file} was altered" in capfd.readouterr().err.splitlines()[-1]
     assert summary_of(workplace, "score")["status"] == "done"
     assert workplace.call("verify") == 0

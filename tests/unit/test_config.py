@@ -22,13 +22,13 @@ work: {path: work}
 
 
 class TestShippedConfigurations:
-    @pytest.mark.parametrize("name", ["traffic", "transactions", "medical", "demo"])
+    @pytest.mark.parametrize("name", ["traffic", "transactions", "medical"])
     def test_it_loads(self, name):
         assert load_config(CONF / f"{name}.yaml").detector.kind in {"autoencoder", "blend"}
 
     def test_all_of_them_are_tested(self):
         names = {file.stem for file in CONF.glob("*.yaml")}
-        assert names == {"traffic", "transactions", "medical", "demo"}
+        assert names == {"traffic", "transactions", "medical"}
 
     def test_the_windows_of_the_transactions_are_as_written(self):
         config = load_config(CONF / "transactions.yaml")

@@ -1,6 +1,8 @@
 """The demonstration's table is realistic, the same every time, and dirty on purpose."""
 
 import os
+import tomllib
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,11 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from adlib.config import load_config
+from adlib.demo.__main__ import main
 from adlib.demo.incidents import INCIDENTS
 from adlib.demo.table import make_table, write_table
 from adlib.demo.top import show_report, show_top
 
 ROWS = 20_000
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +143,24 @@ def test_the_strangest_rows_are_shown_with_their_reasons_across_dates(tmp_path, 
 def test_no_flagged_row_is_said_rather_than_shown(tmp_path, capsys):
     show_top(Console(width=120), tmp_path)
     assert "No flow was flagged" in capsys.readouterr().out
+
+
+def test_the_demonstration_brings_its_configuration_wherever_it_is_started(tmp_path, monkeypatch):
+    called: list[list[str]] = []
+
+    def not_now(arguments):
+        called.append(arguments)
+        return 3
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("adlib.demo.__main__.cli.main", not_now)
+    assert main(["--rows", "1000", "--out", "here"]) == 3
+    ((command, _, config, *settings),) = called
+    assert command == "run"
+    loaded = load_config(Path(config), [text for text in settings if text != "--set"])
+    assert loaded.source.path == "here/flows"
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    assert f"demo/{Path(config).name}" in packed["package-data"]["adlib"]
 
 
 def test_the_page_of_the_last_run_is_named(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 from adlib.config import config_digest
 from adlib.detectors import DETECTORS
-from adlib.doctor import _private
+from adlib.doctor.examining import _private
 from adlib.errors import ConfigError, InputError
 from adlib.lookup import PublishedRow, QuarantinedRow, look_up
 from adlib.pseudonyms import Pseudonyms

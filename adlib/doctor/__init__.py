@@ -1,0 +1,11 @@
+"""Preflight: what has to be in place before a job can run, each a line with what to do.
+
+`driver` looks at Java, Python and packages here, `places` at directories and free space,
+`executors` asks every executor by a small job; `examining` puts them together, and its half that
+needs no Spark comes before every job.
+"""
+
+from adlib.doctor.checks import Check
+from adlib.doctor.examining import examine, preflight
+
+__all__ = ["Check", "examine", "preflight"]

@@ -1,0 +1,76 @@
+"""Whether so many rows are set aside that what is left cannot be trusted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adlib.errors import InputError
+from adlib.spark.ledger import DateLedger
+
+FEWEST_TELLING = 10
+"""Fewer quarantined rows than these may be chance, whatever share of a small date they are."""
+_MOST_NAMED = 5
+_WITHOUT_A_DATE = frozenset({"missing_event_time", "bad_event_time", "malformed_line"})
+"""Problems of rows that are filed under the run's date, for they have none of their own."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is judged: the rows of a run, or those of one of its dates."""
+
+    name: str
+    rows: int
+    quarantined: Mapping[str, int]
+
+    def exceeds(self, limit: float) -> bool:
+        found = sum(self.quarantined.values())
+        return found >= FEWEST_TELLING and found > limit * self.rows
+
+    def __str__(self) -> str:
+        found = sum(self.quarantined.values())
+        problems = ", ".join(f"{why} {rows:,}" for why, rows in sorted(self.quarantined.items()))
+        return f"{found:,} of {self.rows:,} rows{self.name}, {found / self.rows:.3g} ({problems})"
+
+
+def refuse_quarantined(dates: Sequence[DateLedger], limit: float, quarantine: Path) -> None:
+    """Refuse to go on where more than a share of the rows of a run, or of a date, is set aside.
+
+    A date is judged by the rows that have one, so that those without, which are filed under the
+    date of the run, do not condemn it; of the run all rows count.
+
+    Raises:
+        InputError: saying of how many rows how many are set aside and why, and what to do.
+    """
+    over = [part for part in _parts(dates) if part.exceeds(limit)]
+    if not over:
+        return
+    message = (
+        f"Too many rows are in quarantine: {over[0]}, where quarantine.limit allows {limit:g}."
+        f"{_others(over[1:])} Nothing was published. Look at them in {quarantine}, put right the "
+        "source or what the configuration says of its columns and run again; if such rows may be "
+        "missing, raise quarantine.limit."
+    )
+    raise InputError(message)
+
+
+def _others(parts: Sequence[_Part]) -> str:
+    """Name a few of the dates that are over the limit as well."""
+    if not parts:
+        return ""
+    more = f" and {len(parts) - _MOST_NAMED} more" if len(parts) > _MOST_NAMED else ""
+    return f" Over it too: the rows{','.join(part.name for part in parts[:_MOST_NAMED])}{more}."
+
+
+def _parts(dates: Sequence[DateLedger]) -> Iterator[_Part]:
+    """Return the run, then its dates."""
+    total = Counter[str]()
+    for entry in dates:
+        total.update(entry.quarantined)
+    yield _Part("", sum(entry.rows_read for entry in dates), total)
+    for entry in dates if len(dates) > 1 else ():
+        own = {why: rows for why, rows in entry.quarantined.items() if why not in _WITHOUT_A_DATE}
+        undated = sum(entry.quarantined.values()) - sum(own.values())
+        yield _Part(f" of {entry.date}", entry.rows_read - undated, own)

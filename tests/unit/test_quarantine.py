@@ -1,0 +1,72 @@
+"""How much may be set aside before a run stops: by the run, and by its dates."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from adlib.errors import InputError
+from adlib.spark.ledger import DateLedger
+from adlib.spark.quarantine import refuse_quarantined
+
+WHERE = Path("work/quarantine")
+
+
+def entry(rows, day=0, **quarantined):
+    kept = rows - sum(quarantined.values())
+    when = date(2026, 3, 1) + timedelta(days=day)
+    return DateLedger(when, rows, kept, 0, quarantined, "digest")
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        [entry(200, duplicate=10)],  # the limit itself
+        [entry(3, missing_key=1)],
+        [entry(9, missing_key=9)],
+        [entry(1_000), entry(3, 1, missing_key=1)],
+        [entry(100_000), entry(500, 1, missing_event_time=500)],  # filed under the run's date
+        [entry(0)],
+    ],
+)
+def test_what_may_be_chance_or_is_within_the_limit_stops_nothing(dates):
+    refuse_quarantined(dates, 0.05, WHERE)
+
+
+@pytest.mark.parametrize(
+    ("dates", "words"),
+    [
+        ([entry(200, duplicate=11)], "11 of 200 rows, 0.055 (duplicate 11)"),
+        ([entry(40, bad_event_time=10)], "10 of 40 rows, 0.25 (bad_event_time 10)"),
+        (
+            [entry(200, missing_key=6, duplicate=6), entry(10, 1)],
+            "12 of 210 rows, 0.0571 (duplicate 6, missing_key 6)",
+        ),
+        (
+            [entry(100_000), entry(100, 1, missing_key=50, missing_event_time=20)],
+            "50 of 80 rows of 2026-03-02, 0.625 (missing_key 50)",
+        ),
+    ],
+)
+def test_more_stops_with_the_share_the_limit_the_problems_and_what_to_do(dates, words):
+    with pytest.raises(InputError) as error:
+        refuse_quarantined(dates, 0.05, WHERE)
+    said = str(error.value)
+    assert words in said
+    assert "where quarantine.limit allows 0.05" in said
+    assert "Nothing was published" in said
+    assert f"Look at them in {WHERE}" in said
+
+
+def test_the_other_dates_that_are_over_it_are_named_up_to_a_few():
+    dates = [entry(100, day, missing_key=50) for day in range(7)]
+    with pytest.raises(InputError) as error:
+        refuse_quarantined(dates, 0.05, WHERE)
+    named = "the rows of 2026-03-01, of 2026-03-02, of 2026-03-03, of 2026-03-04, of 2026-03-05"
+    assert f"Over it too: {named} and 2 more." in str(error.value)
+
+
+def test_a_limit_of_one_stops_nothing_and_of_none_nearly_everything():
+    refuse_quarantined([entry(50, duplicate=50)], 1.0, WHERE)
+    with pytest.raises(InputError, match="allows 0"):
+        refuse_quarantined([entry(1_000_000, duplicate=10)], 0.0, WHERE)
