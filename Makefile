@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 AIRFLOW_VENV := .venv-airflow
 AIRFLOW_STAMP := $(AIRFLOW_VENV)/.installed
+EXECUTOR_VENV := .venv-executor
+EXECUTOR_STAMP := $(EXECUTOR_VENV)/.installed
 
 # What `make bench-speed` scores and preprocesses; OUT is where the figures go.
 ROWS ?= 5000000
@@ -15,7 +17,7 @@ STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-airflow check docs package audit bench-speed bench-growth bench-quality java
+.PHONY: help install demo test test-cluster test-airflow check docs package audit bench-speed bench-growth bench-quality java
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
@@ -32,6 +34,9 @@ test: $(STAMP) java ## the tests: first those that need no Java, then those that
 	@$(BIN)/python -m pytest tests/unit tests/faults tests/browser; first=$$?; \
 	$(BIN)/python -m pytest tests/spark tests/jobs tests/real; second=$$?; \
 	[ $$first -eq 0 ] && [ $$second -eq 0 ]
+
+test-cluster: $(STAMP) $(EXECUTOR_STAMP) java package ## kill jobs and parts of a standalone Spark cluster; every master gives the same (12 minutes)
+	@$(BIN)/python -m pytest tests/cluster
 
 test-airflow: $(STAMP) $(AIRFLOW_STAMP) java ## the DAGs of jobs/dags in a real Airflow, in an environment of its own
 	@$(BIN)/python -m pytest tests/airflow
@@ -95,4 +100,11 @@ $(AIRFLOW_STAMP): jobs/dags/constraints.txt | $(STAMP)
 	@[ -x $(AIRFLOW_VENV)/bin/python ] || $(PYTHON) -m venv $(AIRFLOW_VENV)
 	@$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c jobs/dags/constraints.txt apache-airflow apache-airflow-providers-apache-spark
+	@touch $@
+
+$(EXECUTOR_STAMP): constraints.txt | $(STAMP)
+	@echo "Installing what executors need, and no PyTorch, into $(EXECUTOR_VENV) from constraints.txt."
+	@[ -x $(EXECUTOR_VENV)/bin/python ] || $(BIN)/python -m venv $(EXECUTOR_VENV)
+	@$(EXECUTOR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt numpy pandas pyarrow
 	@touch $@

@@ -40,6 +40,7 @@ from adlib.publishing.places import (
     refuse_overlap,
     refuse_unwritable,
 )
+from adlib.publishing.placing import place_file
 from adlib.publishing.publisher import Publisher
 from adlib.publishing.verifying import Examined, examine, published_dates
 
@@ -55,6 +56,7 @@ __all__ = [
     "date_directory",
     "examine",
     "name_by_content",
+    "place_file",
     "published_dates",
     "refuse_files",
     "refuse_overlap",

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
+
+from adlib.publishing import place_file
 
 
 def place_page(output: Path, run_id: str, page: str) -> Path:
-    """Write a run's page beside its place and move it in; return where it is."""
-    directory = output / "reports" / run_id
-    directory.mkdir(parents=True, exist_ok=True)
-    final = directory / "index.html"
-    staged = directory / f".{uuid4().hex}.html"
-    try:
-        staged.write_text(page, encoding="utf-8")
-        staged.replace(final)
-    finally:
-        staged.unlink(missing_ok=True)
-    return final
+    """Write a run's page; return where it is."""
+    return place_file(output, f"reports/{run_id}/index.html", page.encode())

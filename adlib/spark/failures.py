@@ -25,6 +25,7 @@ _INFRASTRUCTURE = (
     "Connection refused",
     "OutOfMemoryError",
     "Python worker exited unexpectedly",
+    "Python daemon failed to launch worker",
     "SparkContext was shut down",
     "Disk quota exceeded",
 )

@@ -51,8 +51,6 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "spark.sql.constraintPropagation.enabled": "false",
         # Keys are all but unique, so ranking them before the shuffle too is a sort for nothing.
         "spark.sql.optimizer.windowGroupLimitThreshold": "-1",
-        # Plans adapt to the sizes found: few small shuffles, no tiny files, skewed joins split.
-        "spark.sql.adaptive.enabled": "true",
         # Columns travel to pandas as Arrow, and a type that cannot is an error, not a slow path.
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",

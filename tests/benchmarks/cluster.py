@@ -19,8 +19,8 @@ _SECONDS_TO_END = 20.0
 
 
 @contextmanager
-def standalone_cluster(cores: int, folder: Path) -> Iterator[str]:
-    """Start a master and a worker with so many cores; return the master's URL; end both after."""
+def standalone_cluster(cores: int, folder: Path, workers: int = 1) -> Iterator[str]:
+    """Start a master and workers of so many cores; return the master's URL; end them all after."""
     port = _free_port()
     url = f"spark://{_HOST}:{port}"
     memory = f"{cores + 1}g"
@@ -36,7 +36,9 @@ def standalone_cluster(cores: int, folder: Path) -> Iterator[str]:
     with ExitStack() as stack:
         stack.enter_context(_running(master, environment, folder / "master.log"))
         _wait_for_port(port)
-        stack.enter_context(_running([*worker, url], environment, folder / "worker.log"))
+        for place in range(workers):
+            log = folder / f"worker-{place}.log"
+            stack.enter_context(_running([*worker, url], environment, log))
         yield url
 
 
@@ -71,6 +73,7 @@ def _running(words: list[str], environment: Mapping[str, str], log: Path) -> Ite
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # its executors are in it too, whoever wants to find them
         )
     try:
         yield

@@ -8,11 +8,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from adlib.errors import AdlibError, TransientError
-from adlib.publishing import Disk, Publisher
+from adlib.publishing import Disk, Publisher, place_file
 from adlib.runs import verify
 from tests.publications import (
     DAY,
@@ -308,3 +309,18 @@ class TestFlippedBits:
         assert "is refused" in caplog.text
         assert published(world.output) == expected("first")
         world.assert_a_rerun_ends_it()
+
+
+def place_and_end(output: Path) -> None:
+    """Write a file, and end before it is moved in."""
+    with patch.object(Path, "replace", kill):
+        place_file(output, "reports/a/index.html", b"page")
+
+
+def test_a_page_that_is_killed_while_it_is_written_leaves_nothing_in_the_output(tmp_path):
+    process = start(place_and_end, tmp_path / "out")
+    process.join()
+    assert process.exitcode == DEAD
+    assert files_below(tmp_path / "out") == {}
+    place_file(tmp_path / "out", "reports/a/index.html", b"page")
+    assert files_below(tmp_path / "out") == {"reports/a/index.html": b"page"}

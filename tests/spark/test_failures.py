@@ -14,13 +14,14 @@ from adlib.spark.failures import translated
         ("Traceback ...\nadlib.errors.ModelError: The model is bad.\n  at org", ModelError, "bad"),
         ("Caused by: java.io.IOException: No space left on device", TransientError, "space"),
         ("ExecutorLostFailure (executor 1 exited)", TransientError, "resources"),
+        ("IllegalStateException: Python daemon failed to launch worker.", TransientError, "daemon"),
         (
             "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:/a/b.parquet.",
             InputError,
             "/a/b.parquet",
         ),
     ],
-    ids=["raised in a worker", "full disk", "lost executor", "damaged file"],
+    ids=["raised in a worker", "full disk", "lost executor", "worker not begun", "damaged file"],
 )
 def test_known_failures_are_named(text, kind, said):
     error = translated(PySparkException(text))

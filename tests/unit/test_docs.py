@@ -70,6 +70,16 @@ def test_no_page_names_the_host_of_a_registry():
     assert not re.search(r"\b(docker\.io|ghcr\.io|quay\.io|pypi\.org)\b", words)
 
 
+def test_every_promise_names_tests_that_are_there():
+    section = (ROOT / "README.md").read_text("utf-8").partition("## What is promised\n")[2]
+    table = re.findall(r"^\| .+$", section.partition("\n## ")[0], re.MULTILINE)
+    for promise in table[2:]:
+        named = re.findall(r"`(tests/[^`]+)`", promise)
+        assert named, promise
+        assert all((ROOT / file).is_file() for file in named), promise
+    assert len(table) > 10
+
+
 def test_a_call_that_is_wrong_is_not_understood():
     with pytest.raises(Exception, match="--colour"):
         parse(["run", "--config", "a.yaml", "--colour"])

@@ -98,8 +98,7 @@ class TestGuide:
     def test_what_a_killed_run_left_unfinished_goes_with_the_next_one(self, output):
         write_guide(lay_out(output))
         area = output.with_name(f".{output.name}.adlib")
-        (area / "README.md.part").write_text("half of", "utf-8")
-        (area / "5f0c.part").write_text("half of", "utf-8")
+        (area / "unfinished.part").write_text("half of", "utf-8")
         write_guide(lay_out(output))
         assert not list(output.parent.rglob("*.part"))
 
