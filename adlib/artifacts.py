@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from adlib.attribution import Explainer
 from adlib.detectors import detector_from_parts
 from adlib.encoding import Encoder
 from adlib.errors import ModelError
@@ -69,6 +70,11 @@ def pack(model: Model) -> StoredModel:
 
     arrays = {f"detector.{name}": array for name, array in model.detector.tensors().items()}
     arrays[_CALIBRATION] = model.threshold.calibration
+    explained: dict[str, Any] = {}
+    if model.explainer is not None:
+        explained["explainer"] = {"method": model.explainer.method}
+        usual = model.explainer.usual.tensors()
+        arrays |= {f"explainer.{name}": array for name, array in usual.items()}
     tensors = save_tensors({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -81,6 +87,7 @@ def pack(model: Model) -> StoredModel:
         "threshold": model.threshold.to_json(),
         "screen_margin": model.screen_margin,
         "reasons": model.reasons,
+        **explained,
         "tensors_digest": _digest(tensors),
     }
     document = {
@@ -125,11 +132,7 @@ def construct(parts: ModelParts, where: str = "memory") -> Model:
 def _construct(document: Mapping[str, Any], tensors: Mapping[str, _Array]) -> Model:
     calibration = tensors[_CALIBRATION]
     encoder = Encoder.from_json(document["encoder"])
-    parts = {
-        name.removeprefix("detector."): array
-        for name, array in tensors.items()
-        if name != _CALIBRATION
-    }
+    parts, explainer = _named("detector.", tensors), document.get("explainer")
     detector = document["detector"]
     return Model(
         name=document["name"],
@@ -139,7 +142,18 @@ def _construct(document: Mapping[str, Any], tensors: Mapping[str, _Array]) -> Mo
         screen_margin=document["screen_margin"],
         reasons=document["reasons"],
         provenance=document["provenance"],
+        explainer=explainer
+        and Explainer.restore(explainer["method"], encoder.layout, _named("explainer.", tensors)),
     )
+
+
+def _named(prefix: str, tensors: Mapping[str, _Array]) -> dict[str, _Array]:
+    """Return the tensors of one part, under its own names."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def write_model(stored: StoredModel, directory: Path) -> None:

@@ -27,6 +27,7 @@ _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.([0-9a-f]{32}(\.retired)?|cleaned)")
 _DATE = re.compile(r"dt=\d{4}-\d{2}-\d{2}")
 _RECORD = re.compile(r"run-[0-9a-f]{16}\.parquet")
 _QUARANTINED = re.compile(r"quarantine-[0-9a-f]{16}(-\d+)?\.parquet")
+_COMPARISON = re.compile(r"compare-[0-9a-f]{16}")
 _AGE = re.compile(r"([1-9]\d{0,4})d")
 _MODEL_FILES = {"model.json", "tensors.safetensors"}
 _COLUMNS = ("status", "ended_at", "model_version", "anomalies_file")
@@ -46,7 +47,7 @@ class Leftover:
     """One thing that may go."""
 
     kind: str
-    """model, unfinished model, record, quarantine, report or log."""
+    """model, unfinished model, record, quarantine, report, comparison or log."""
     path: Path
     since: datetime
     """When it was last written."""
@@ -188,6 +189,8 @@ def _reports(directory: Path) -> Iterator[Leftover]:
         page = (entry / "index.html").is_file()
         if _UNFINISHED.fullmatch(entry.name) or (_ID.fullmatch(entry.name) and page):
             yield _leftover("report", entry)
+        elif _COMPARISON.fullmatch(entry.name) and (entry / "detectors.csv").is_file():
+            yield _leftover("comparison", entry)
 
 
 def _directories(parent: Path) -> list[Path]:

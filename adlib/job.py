@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.artifacts import ModelParts, construct, take_apart
 from adlib.config import Config, config_digest
+from adlib.encoding import Candidate
 from adlib.errors import ConfigError, InputError, ModelError
 from adlib.model import Model
 from adlib.pseudonyms import mismatch
 from adlib.spark.engines import Engine
+from adlib.spark.hygiene import FEEDBACK
 from adlib.spark.ledger import Ledger, read_ledger
+from adlib.spark.preprocessing import read_features
 from adlib.spark.quarantine import refuse_quarantined
+from adlib.spark.sampling import Sample, plan_sample
 from adlib.spark.scoring import Carried, Dates, published_type
 from adlib.spark.tables import column
 from adlib.summary import Summary
-from adlib.wiring import preparation_of, pseudonyms_of, registry_of
+from adlib.wiring import (
+    candidates_of,
+    exclusions_of,
+    preparation_of,
+    pseudonyms_of,
+    registry_of,
+    sample_request_of,
+)
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,30 @@ def trained_before(job: Job) -> date | None:
         )
         raise ConfigError(message)
     return (until or job.day) if job.dated else None
+
+
+def plan_training(
+    job: Job, before: date | None, beside: Mapping[str, Column] = MappingProxyType({})
+) -> tuple[tuple[Candidate, ...], Sample]:
+    """Say which rows to learn from, and which columns; `beside` are further columns to collect.
+
+    Raises:
+        InputError: if there is nothing to learn from, or it was prepared with other settings.
+    """
+    features = read_features(job.spark, job.work)
+    refuse_other_preparation(job, read_ledger(job.work, None))
+    candidates = candidates_of(job.config, features.schema)
+    exclusions = exclusions_of(job.config, (before or job.day) if job.day else None)
+    request = sample_request_of(job.config, candidates, before, exclusions)
+    columns = (*request.columns, *beside)
+    sample = plan_sample(features.withColumns({**beside}), replace(request, columns=columns))
+    _LOG.info("Drawing %d rows; %d may be learned from.", sample.rows, sample.eligible_rows)
+    if job.config.train.feedback is not None and not sample.left_out[FEEDBACK]:
+        _LOG.warning(
+            "No row is left out by the feedback: none of its keys with the verdict anomaly stands "
+            "in the rows that are eligible. Compare its keys with the source's."
+        )
+    return candidates, sample
 
 
 def load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:

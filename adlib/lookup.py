@@ -15,7 +15,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -226,7 +225,7 @@ def _scored(
     row = rows.slice(0, 1)
     check_features(from_arrow_schema(row.schema), model.columns)
     columns = columns_from_arrow(row, model.columns, vector_lengths(model.encoder))
-    judged = model.detector.judge(model.encoder.transform(columns, np.float64))
+    judged = model.judge(columns)
     scores, threshold = model.exact_scores(columns), model.threshold
     by_date = threshold.settings.date_rule() is not None
     strange = None if by_date else bool(scores[0] >= threshold.cut)

@@ -22,7 +22,8 @@ from adlib.arrays import (
     row_count,
     take_rows,
 )
-from adlib.detectors import Detector, DetectorSettings, Progress
+from adlib.attribution import RESIDUAL, Explainer
+from adlib.detectors import Detector, DetectorSettings, Judgement, Progress
 from adlib.drift import Reference
 from adlib.encoding import Encoder, EncodingSettings, Feature
 from adlib.errors import InputError
@@ -77,6 +78,8 @@ class Model:
     reasons: int
     """How many reasons a flagged row carries."""
     provenance: Mapping[str, Any]
+    explainer: Explainer | None = None
+    """What says why, where the detector itself does not."""
 
     @property
     def columns(self) -> tuple[Feature, ...]:
@@ -102,12 +105,22 @@ class Model:
         for start in range(0, len(near), BLOCK_ROWS):
             rows = near[start : start + BLOCK_ROWS]
             block = take_rows(columns, rows)
-            judged = self.detector.judge(self.encoder.transform(block, np.float64))
+            features = self.encoder.transform(block, np.float64)
+            judged = self.detector.judge(features)
             scores[rows] = exact = _as_stored(judged.scores)
             is_anomaly[rows] = strange = exact >= cut[rows]
-            chosen = take_rows(block, strange)
-            reasons.extend(explain(self.encoder, judged.take(strange), chosen, self.reasons))
+            told = judged.take(strange)
+            if self.explainer is not None and strange.any():
+                told = self.explainer.judge(self.detector, features.take(strange))
+            reasons.extend(explain(self.encoder, told, take_rows(block, strange), self.reasons))
         return ScoredBatch(scores, is_anomaly, self._flagged(columns, scores, is_anomaly, reasons))
+
+    def judge(self, columns: Columns) -> Judgement:
+        """Say what the scores of rows are made of, in the way that flagged rows are explained."""
+        features = self.encoder.transform(columns, np.float64)
+        if self.explainer is None:
+            return self.detector.judge(features)
+        return self.explainer.judge(self.detector, features)
 
     def _screened_at(self, cut: Floats) -> Floats:
         """Return the float32 scores below which a float64 one cannot reach the cut."""
@@ -189,6 +202,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
     detector: DetectorSettings,
     threshold: ThresholdSettings,
     reasons: int,
+    method: str = RESIDUAL,
     seed: int,
     rows_per_day: float | None,
     provenance: Mapping[str, Any],
@@ -231,6 +245,7 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
             "fit": {**fitted.metrics, "curve": looks},
             "reference": Reference.of(encoder, fit_part, calibration).to_json(),
         },
+        explainer=Explainer.fit(method, learned),
     )
 
 

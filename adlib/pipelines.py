@@ -16,7 +16,6 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import StoredModel, document_of, unpack
 from adlib.config import config_digest
-from adlib.detectors import Progress
 from adlib.encoding import LEFT_OUT
 from adlib.errors import AdlibError
 from adlib.evaluation import evaluate_rows
@@ -30,14 +29,14 @@ from adlib.job import (
     load_ledger,
     load_model,
     other_pseudonyms,
+    plan_training,
     refuse_absent_columns,
     refuse_much_quarantine,
-    refuse_other_preparation,
     run_id_of,
     trained_before,
 )
 from adlib.outputs import RUNS
-from adlib.progress import Meter
+from adlib.progress import training_shown
 from adlib.publication import guide_readers, publish_scored
 from adlib.publishing import Publisher, date_directory, refuse_overlap
 from adlib.reporting import keep_evaluation, write_report
@@ -45,12 +44,10 @@ from adlib.runs import REFUSED, RunRecord, published_run, write_rows
 from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of, refuse_unread_labels
-from adlib.spark.hygiene import FEEDBACK
 from adlib.spark.ledger import Ledger, read_ledger, sole_run
 from adlib.spark.planning import NEW
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
-from adlib.spark.sampling import Sample, plan_sample
 from adlib.spark.scoring import Carried, Request
 from adlib.spark.second_pass import score_dates
 from adlib.spark.tables import column, read_source
@@ -58,11 +55,9 @@ from adlib.spark.training import train_on_driver, train_on_executor
 from adlib.summary import NOTHING_TO_DO
 from adlib.wiring import (
     candidates_of,
-    exclusions_of,
     paths_of,
     preparation_of,
     registry_of,
-    sample_request_of,
     source_of,
     source_path,
     training_of,
@@ -124,18 +119,12 @@ def train(job: Job, *, promote: bool) -> str:
     incumbent, refused = _incumbent(job) if promote else (None, None)
     before = trained_before(job)
     with job.summary.stage("train"):
-        features = read_features(job.spark, job.work)
-        refuse_other_preparation(job, read_ledger(job.work, None))
-        candidates = candidates_of(job.config, features.schema)
-        exclusions = exclusions_of(job.config, (before or job.day) if job.day else None)
-        request = sample_request_of(job.config, candidates, before, exclusions)
-        sample = plan_sample(features, request)
+        candidates, sample = plan_training(job, before)
         training = training_of(job.config, candidates, sample, incumbent)
-        _tell_of_sample(job, sample)
         if job.config.train.on == "executor":
             stored = train_on_executor(sample, training)
         else:
-            stored = train_on_driver(sample, training, _shown_by(job.summary.meter))
+            stored = train_on_driver(sample, training, training_shown(job.summary.meter))
     registry.add(stored)
     passed = gate_of(document_of(stored)).get("passed", True)
     if promote and passed:
@@ -238,27 +227,6 @@ def report(job: Job) -> None:
     with job.summary.stage("report"):
         run_id, page = write_report(job, job.summary.figures.get("run_id"))
     job.summary.add(run_id=run_id, report=str(page))
-
-
-def _tell_of_sample(job: Job, sample: Sample) -> None:
-    """Say what is drawn from what, and of feedback that has no effect."""
-    eligible = sample.eligible_rows
-    _LOG.info("Drawing %d rows; %d may be learned from.", sample.rows, eligible)
-    if job.config.train.feedback is not None and not sample.left_out[FEEDBACK]:
-        _LOG.warning(
-            "No row is left out by the feedback: none of its keys with the verdict anomaly stands "
-            "in the rows that are eligible. Compare its keys with the source's."
-        )
-
-
-def _shown_by(meter: Meter) -> Progress:
-    """Return what shows how far a training is; the log has each loss."""
-
-    def show(step: int, steps: int, loss: float) -> None:
-        _LOG.debug("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
-        meter.at(step, steps, "steps at most", f", validation loss {loss:.5f}")
-
-    return show
 
 
 def _noted(notes: Mapping[str, str]) -> list[str]:

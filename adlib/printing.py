@@ -18,6 +18,12 @@ from adlib.summary import Summary
 from adlib.wording import told, words
 
 _MOST_DATES = 14
+_COMPARED = (
+    *("auroc", "average_precision", "recall_at_budget"),
+    *("planted_auroc", "planted_average_precision", "planted_recall_at_budget"),
+    *("agreement", "fit_seconds", "score_seconds", "model_bytes"),
+)
+_DIGITS = 3
 _WIDE = 200
 """Columns of what is no terminal, so that a line there is one line."""
 
@@ -42,6 +48,8 @@ def print_summary(summary: Summary) -> None:
         _print_self_test(console, summary.figures["self_test"])
     if summary.command == "evaluate" and "metrics" in summary.figures:
         _print_metrics(console, summary.figures["metrics"])
+    if summary.command == "compare" and "agreement" in summary.figures:
+        _print_comparison(console, summary.figures)
 
 
 def _status(summary: Summary) -> str:
@@ -102,6 +110,32 @@ def _print_metrics(console: Console, metrics: Mapping[str, Any]) -> None:
     by_date = dict(list(metrics.get("by_date", {}).items())[-_MOST_DATES:])
     if len(by_date) > 1:
         _print_parts(console, f"by date, the last {len(by_date)}", by_date, columns)
+
+
+def _print_comparison(console: Console, figures: Mapping[str, Any]) -> None:
+    """Print a line for each detector, how far pairs of them agree, and why some have no figures."""
+    rows = {row["detector"]: _rounded(row) for row in figures["detectors"]}
+    columns = [name for name in _COMPARED if any(row[name] is not None for row in rows.values())]
+    _print_parts(console, "detectors, the best first", rows, columns)
+    pairs: dict[str, dict[str, float]] = {}
+    for pair in figures["agreement"]:
+        pairs.setdefault(pair["detector"], {})[pair["other"]] = pair["same_flagged"]
+    shown = [name for name in rows if name in pairs]
+    title = "agreement, the share of flagged rows that are the same"
+    _print_parts(console, title, {name: _rounded(pairs[name]) for name in shown}, shown)
+    for name, row in rows.items():
+        if row["problem"]:
+            console.print(Text(f"{name} could not be fitted: {row['problem']}"))
+        elif row["weak"]:
+            console.print(Text(f"{name}: train would refuse it, for the baselines find more."))
+
+
+def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures with so many digits as mean something."""
+    return {
+        name: round(value, _DIGITS) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }
 
 
 def _print_parts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -98,6 +98,16 @@ class Bars(Meter):
         """Draw it whole; Rich keeps the time beside it."""
         del stage, seconds
         self._progress.update(self._bar, completed=1, total=1, detail="")
+
+
+def training_shown(meter: Meter) -> Callable[[int, int, float], None]:
+    """Return what shows how far a training is; the log has each loss."""
+
+    def show(step: int, steps: int, loss: float) -> None:
+        _LOG.debug("Training, step %d of at most %d: validation loss %.5f", step, steps, loss)
+        meter.at(step, steps, "steps at most", f", validation loss {loss:.5f}")
+
+    return show
 
 
 @contextmanager

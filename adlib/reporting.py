@@ -24,6 +24,7 @@ from adlib.report import (
     Report,
     RunFigures,
     SampledRows,
+    SampleFigures,
     Setting,
     choose_run,
     look_at,
@@ -40,6 +41,7 @@ from adlib.spark.evaluating import MOST_EXACT_ROWS
 from adlib.spark.ledger import read_ledger
 from adlib.spark.preprocessing import read_features
 from adlib.spark.sampling import DRAW, ROW_HASH, SampleRequest, plan_glimpse
+from adlib.surrogate import FEWEST_FLAGGED, Surrogate, fit_surrogate
 from adlib.wiring import registry_of
 
 SAMPLE_ROWS = 20_000
@@ -65,6 +67,7 @@ def write_report(job: Job, run_id: str | None = None) -> tuple[str, Path]:
     highest = max((day.highest for day in dates if day.highest is not None), default=None)
     flagged = scan_flagged(job.output, run, highest)
     sampled = _sample(job, run, model)
+    seen = sampled if isinstance(sampled, Absent) else look_at(sampled, model, flagged.driven)
     report = Report(
         setting=_setting(job),
         run=run,
@@ -73,8 +76,9 @@ def write_report(job: Job, run_id: str | None = None) -> tuple[str, Path]:
         flagged=flagged,
         quarantine=quarantine_of(job.output, run),
         model=parts.document,
-        sample=sampled if isinstance(sampled, Absent) else look_at(sampled, model, flagged.driven),
+        sample=seen,
         evaluation=read_evaluation(job.work, run.run_id),
+        surrogate=_surrogate(job, model, sampled, seen),
     )
     return run.run_id, place_page(job.output, run.run_id, render(report))
 
@@ -119,6 +123,22 @@ def _drawn(job: Job, run: RunFigures, model: Model, features: DataFrame) -> Samp
     table = sample.table.toArrow().sort_by(order).slice(0, sample.rows)
     columns = columns_from_arrow(table, model.columns, vector_lengths(model.encoder))
     return SampledRows(columns, _cuts(table, run), sample.eligible_rows)
+
+
+def _surrogate(
+    job: Job, model: Model, sampled: SampledRows | Absent, seen: SampleFigures | Absent
+) -> Surrogate | Absent | None:
+    """Read rules off the flags of the sample, where they are asked for."""
+    if job.config.explain.method != "surrogate":
+        return None
+    if isinstance(sampled, Absent) or isinstance(seen, Absent):
+        return Absent("There is no sample of scored rows to read rules off.")
+    found = fit_surrogate(sampled.columns, model.columns, seen.flagged, job.config.seed)
+    return found or Absent(
+        f"Of {seen.rows:,} rows in the sample {int(seen.flagged.sum()):,} are flagged. Rules need "
+        f"{FEWEST_FLAGGED} flagged rows among the two thirds that they are read off, and columns "
+        "other than free text and vectors."
+    )
 
 
 def _cuts(table: pa.Table, run: RunFigures) -> Floats:

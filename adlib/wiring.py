@@ -219,6 +219,7 @@ def training_of(
         detector=detector_of(config),
         threshold=threshold_of(config),
         reasons=config.explain.top,
+        method=config.explain.method,
         seed=config.seed,
         rows=sample.rows,
         rows_per_day=sample.rows_per_day,
@@ -233,8 +234,13 @@ def training_of(
     )
 
 
-def detector_of(config: Config) -> DetectorSettings:
-    """Return the detector's settings; what the configuration leaves out keeps its default."""
+def detector_of(config: Config, kind: str | None = None) -> DetectorSettings:
+    """Return the detector's settings; what the configuration leaves out keeps its default.
+
+    Of a kind that is not the configuration's all are left out.
+    """
+    if kind not in {None, config.detector.kind}:
+        return settings_from_plain(str(kind), {})
     given = config.detector.model_dump(exclude={"kind"}, exclude_none=True)
     return settings_from_plain(config.detector.kind, given)
 

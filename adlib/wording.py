@@ -15,6 +15,8 @@ _TOLD = {
     *("over_delivered", "over_delivered_dates"),
     *("model", "promoted", "gate", "training_rows", "left_out_of_training", "trained_on"),
     *("new_columns", "self_test", "metrics", "short_history_rows", "message", "exit_code"),
+    *("detectors", "agreement", "budget", "held_out_rows", "planted_rows"),
+    *("labelled_rows", "labelled_anomalies"),
 }
 """Figures that have words of their own below; others stand under their own names."""
 _QUALITY = ("auroc", "average_precision", "precision", "recall")
@@ -33,6 +35,7 @@ def told(summary: Summary) -> Iterator[tuple[str, str]]:
         ("self-test", _self_test(figures)),
         ("quality", _quality(figures.get("metrics"))),
         ("recall by group", _groups(figures.get("metrics"))),
+        ("compared on", _compared(figures)),
     ):
         if said:
             yield name, said
@@ -147,6 +150,18 @@ def _quality(metrics: Mapping[str, Any] | None) -> str:
     known = {name.replace("_", " "): metrics.get(name) for name in _QUALITY}
     said = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
     return f"{said}, on {metrics['labelled_rows']:,} labelled rows"
+
+
+def _compared(figures: Mapping[str, Any]) -> str:
+    if "agreement" not in figures:
+        return ""
+    labelled = figures["labelled_rows"]
+    of_them = f"; {figures['labelled_anomalies']:,} of {labelled:,} labelled rows are anomalies"
+    return (
+        f"{figures['held_out_rows']:,} held-out rows and {figures['planted_rows']:,} planted "
+        f"anomalies{of_them if labelled else '; no row is labelled'}; budget "
+        f"{percent(figures['budget'])}"
+    )
 
 
 def _groups(metrics: Mapping[str, Any] | None) -> str:

@@ -38,6 +38,8 @@ from adlib.tracking import track
 _LOG = logging.getLogger(__name__)
 _TRACKED = frozenset({"train", "run"})
 """The commands that MLflow is told of, where the configuration asks for it."""
+_PUBLISH_NOTHING = {"report", "compare"}
+"""Commands that have no date to be refused."""
 
 
 def story(
@@ -81,7 +83,7 @@ def _tell(loaded: Config, summary: Summary, tell: Callable[[Job], object], *, qu
                     track(job)
         except Exception as error:
             known = explained(error)
-            publishes = summary.command != "report"  # and so has no date to be refused
+            publishes = summary.command not in _PUBLISH_NOTHING
             if publishes and isinstance(known, InputError | ModelError):
                 pipelines.record_refusal(job, known)
             raise

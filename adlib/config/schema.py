@@ -274,6 +274,13 @@ class ExplainConfig(Section):
     """What is said about flagged rows."""
 
     top: int = Field(3, ge=1, le=3, description="How many reasons a flagged row gets.")
+    method: Literal["residual", "occlusion", "surrogate"] = Field(
+        "residual",
+        description="How shares of the score are found. residual: by the detector's own account; "
+        "occlusion: by how much the score falls when a column has its usual value, for any "
+        "detector; surrogate: as residual, and the report has rules that a small decision tree "
+        "reads off the model's flags. Like top it is learned into the model: train again.",
+    )
 
 
 class EvaluateConfig(Section):

@@ -7,21 +7,30 @@ grows with the table: published rows are counted batch by batch and the stranges
 
 from adlib.report.flagged import scan_flagged
 from adlib.report.page import render
-from adlib.report.placing import place_page
+from adlib.report.placing import place_page, place_tables
 from adlib.report.published import choose_run, quarantine_of, read_dates, read_history
 from adlib.report.sample import SampledRows, look_at
-from adlib.report.values import Absent, Evaluation, Report, RunFigures, Setting
+from adlib.report.values import (
+    Absent,
+    Evaluation,
+    Report,
+    RunFigures,
+    SampleFigures,
+    Setting,
+)
 
 __all__ = [
     "Absent",
     "Evaluation",
     "Report",
     "RunFigures",
+    "SampleFigures",
     "SampledRows",
     "Setting",
     "choose_run",
     "look_at",
     "place_page",
+    "place_tables",
     "quarantine_of",
     "read_dates",
     "read_history",

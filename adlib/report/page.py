@@ -24,6 +24,7 @@ from adlib.report.wording import (
     of_rows,
     share,
 )
+from adlib.surrogate import Surrogate
 
 _MOST_EARLIER = 7
 _MOST_HEALTH = 60
@@ -76,6 +77,8 @@ def _context(report: Report) -> dict[str, Any]:
         "widest": max((run.delivered_fraction or 0.0 for run in history), default=0.0) or 1.0,
         "flagged": report.flagged,
         "quarantine": report.quarantine,
+        "rules_asked": report.surrogate is not None,
+        "surrogate": report.surrogate if isinstance(report.surrogate, Surrogate) else None,
         "sample": sample,
         "sampled": _sampled(sample),
         "model": _model(report.model),
@@ -116,6 +119,7 @@ def _why(report: Report) -> dict[str, str]:
     none_flagged = None if report.flagged.rows else "No row of this run is flagged."
     return {
         "sample": absent or "",
+        "surrogate": report.surrogate.why if isinstance(report.surrogate, Absent) else "",
         "telling": absent or "Fewer than two of these columns can be drawn as they are.",
         "scores": absent or "No row reaches the cut, and no score of this run is known.",
         "time": none_flagged or "This run has one date, and its rows have no time of day.",

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from adlib.arrays import Flags, Floats
+from adlib.surrogate import Surrogate
 
 
 @dataclass(frozen=True)
@@ -232,4 +233,6 @@ class Report:
     """The model's document."""
     sample: SampleFigures | Absent
     evaluation: Evaluation | Absent
+    surrogate: Surrogate | Absent | None = None
+    """Rules that repeat the flags; None where nobody asked for them."""
     notes: tuple[str, ...] = field(default=())

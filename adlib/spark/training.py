@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 from pyspark.sql import types as T
 
 from adlib import __version__
+from adlib.arrays import Columns, Flags
 from adlib.artifacts import StoredModel, pack
+from adlib.attribution import RESIDUAL
 from adlib.detectors import DetectorSettings, Progress
-from adlib.encoding import Candidate, EncodingSettings, choose_features
+from adlib.encoding import Candidate, EncodingSettings, FeatureChoice, choose_features
 from adlib.errors import AdlibError, InputError, ModelError
 from adlib.gate import compare
 from adlib.model import Model, fit_model
@@ -62,6 +64,8 @@ class Training:
     promoted: StoredModel | None
     """The model that the new one is held against, if any."""
     provenance: Mapping[str, Any]
+    method: str = RESIDUAL
+    """How flagged rows are explained."""
 
 
 def train_on_driver(sample: Sample, training: Training, progress: Progress | None) -> StoredModel:
@@ -109,6 +113,67 @@ def answer_of(batches: Sequence[pa.RecordBatch], training: Training) -> pa.Recor
     )
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A collected sample in its own order, whatever order it came in."""
+
+    table: pa.Table
+    columns: Columns
+    """Of every candidate; no other column of the table."""
+    choice: FeatureChoice
+    learns_from: Flags
+
+    @classmethod
+    def of(cls, table: pa.Table, training: Training) -> Drawn:
+        """Sort a sample by its draw, cut it to size and choose its features.
+
+        Raises:
+            InputError: if no column can be a feature.
+        """
+        order = pc.sort_indices(table, [(DRAW, "ascending"), (ROW_HASH, "ascending")])
+        table = table.take(order[: training.rows])
+        features = [candidate.feature for candidate in training.candidates]
+        columns = columns_from_arrow(table, features, {})
+        choice = choose_features(columns, training.candidates)
+        return cls(table, columns, choice, table.column(LEARNED).to_numpy())
+
+    @property
+    def digest(self) -> str:
+        """A digest of which rows were drawn."""
+        hashes = "\n".join(self.table.column(ROW_HASH).to_pylist())
+        return hashlib.sha256(hashes.encode()).hexdigest()[:16]
+
+    def fit(self, training: Training, progress: Progress | None) -> Model:
+        """Fit a model.
+
+        Raises:
+            InputError: if the sample cannot be learned from.
+            ModelError: if the model is degenerate.
+        """
+        used = {feature.name: self.columns[feature.name] for feature in self.choice.features}
+        return fit_model(
+            used,
+            self.choice.features,
+            learns_from=self.learns_from,
+            name=training.name,
+            encoding=training.encoding,
+            detector=training.detector,
+            threshold=training.threshold,
+            reasons=training.reasons,
+            method=training.method,
+            seed=training.seed,
+            rows_per_day=training.rows_per_day,
+            provenance={
+                **training.provenance,
+                "seed": training.seed,
+                "sample_digest": self.digest,
+                "columns": dict(self.choice.notes),
+                "versions": _versions(),
+            },
+            progress=progress,
+        )
+
+
 def fit_sample(table: pa.Table, training: Training, progress: Progress | None) -> StoredModel:
     """Fit a model on a collected sample, whatever order it comes in, and test it.
 
@@ -116,34 +181,9 @@ def fit_sample(table: pa.Table, training: Training, progress: Progress | None) -
         InputError: if the sample cannot be learned from.
         ModelError: if the model is degenerate or weak.
     """
-    order = pc.sort_indices(table, [(DRAW, "ascending"), (ROW_HASH, "ascending")])
-    table = table.take(order[: training.rows])
-    features = [candidate.feature for candidate in training.candidates]
-    columns = columns_from_arrow(table, features, {})
-    choice = choose_features(columns, training.candidates)
-    used = {feature.name: columns[feature.name] for feature in choice.features}
-    learns_from = table.column(LEARNED).to_numpy()
-    model = fit_model(
-        used,
-        choice.features,
-        learns_from=learns_from,
-        name=training.name,
-        encoding=training.encoding,
-        detector=training.detector,
-        threshold=training.threshold,
-        reasons=training.reasons,
-        seed=training.seed,
-        rows_per_day=training.rows_per_day,
-        provenance={
-            **training.provenance,
-            "seed": training.seed,
-            "sample_digest": _digest(table),
-            "columns": dict(choice.notes),
-            "versions": _versions(),
-        },
-        progress=progress,
-    )
-    test = self_test(model, columns, training.seed, learns_from)
+    drawn = Drawn.of(table, training)
+    model = drawn.fit(training, progress)
+    test = self_test(model, drawn.columns, training.seed, drawn.learns_from)
     return _examined(model, test, training)
 
 
@@ -159,12 +199,6 @@ def _examined(model: Model, test: SelfTest | None, training: Training) -> Stored
 
 def _too_few(rows: int) -> InputError:
     return InputError(f"Training needs at least 2 rows, got {rows}. Widen source.path.")
-
-
-def _digest(table: pa.Table) -> str:
-    """Return a digest of which rows were drawn."""
-    hashes = "\n".join(table.column(ROW_HASH).to_pylist())
-    return hashlib.sha256(hashes.encode()).hexdigest()[:16]
 
 
 def _versions() -> dict[str, str]:
