@@ -35,7 +35,7 @@ test: $(STAMP) java ## the tests: first those that need no Java, then those that
 	$(BIN)/python -m pytest tests/spark tests/jobs tests/real; second=$$?; \
 	[ $$first -eq 0 ] && [ $$second -eq 0 ]
 
-test-cluster: $(STAMP) $(EXECUTOR_STAMP) java package ## kill jobs and parts of a standalone Spark cluster; every master gives the same (12 minutes)
+test-cluster: $(STAMP) $(EXECUTOR_STAMP) java package ## kill jobs and parts of a standalone Spark cluster; hold every master to the same output
 	@$(BIN)/python -m pytest tests/cluster
 
 test-airflow: $(STAMP) $(AIRFLOW_STAMP) java ## the DAGs of jobs/dags in a real Airflow, in an environment of its own
