@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
+MUTANTS_STAMP := $(VENV)/.installed-mutants
 AIRFLOW_VENV := .venv-airflow
 AIRFLOW_STAMP := $(AIRFLOW_VENV)/.installed
 EXECUTOR_VENV := .venv-executor
@@ -17,7 +18,7 @@ STAGE_ROWS ?= 10000000
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-cluster test-airflow check docs package audit bench-speed bench-growth bench-quality java
+.PHONY: help install demo test test-cluster test-airflow check docs package audit bench-speed bench-growth bench-quality java mutants
 
 help: ## every target in a line
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) \
@@ -76,6 +77,10 @@ bench-quality: $(BENCH_STAMP) ## how well detectors rank labelled tables, beside
 	@[ -n "$(DATA)" ] || { echo "Say where the tables are: make bench-quality DATA=dir" >&2; exit 2; }
 	@$(BIN)/python tests/benchmarks/quality.py --data $(DATA) --out $(or $(OUT),.bench/quality.json)
 
+mutants: $(MUTANTS_STAMP) ## change publishing, thresholds and artifacts here and there, and see whether a test notices
+	@$(BIN)/mutmut run $(MUTANTS)
+	@$(BIN)/mutmut results
+
 java:
 	@sh .ci/java
 
@@ -93,6 +98,11 @@ $(STAMP): pyproject.toml constraints.txt
 $(BENCH_STAMP): $(STAMP)
 	@echo "Installing what the benchmarks measure beside, from constraints.txt."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+$(MUTANTS_STAMP): $(STAMP)
+	@echo "Installing what changes the code and runs its tests, from constraints.txt."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	@touch $@
 
 $(AIRFLOW_STAMP): jobs/dags/constraints.txt | $(STAMP)

@@ -27,6 +27,7 @@ from adlib.attribution import Explainer
 from adlib.detectors import detector_from_parts
 from adlib.encoding import Encoder
 from adlib.errors import ModelError
+from adlib.fields import mistyped
 from adlib.model import Model
 from adlib.thresholds import Threshold
 
@@ -35,6 +36,8 @@ DOCUMENT_FILE = "model.json"
 TENSORS_FILE = "tensors.safetensors"
 _CALIBRATION = "calibration_scores"
 _ID_DIGITS = 16
+_LARGEST_FILE_BYTES = 1 << 31
+"""No larger model can be broadcast."""
 _Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -123,10 +126,25 @@ def construct(parts: ModelParts, where: str = "memory") -> Model:
         ModelError: if a part is missing or of a wrong type.
     """
     try:
-        return _construct(parts.document, parts.tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        model = _construct(parts.document, parts.tensors)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         what = f"{DOCUMENT_FILE} lacks a field or has one of a wrong type ({error!r})"
         raise ModelError.altered(where, what) from error
+    encodings, threshold = model.encoder.encodings, model.threshold
+    features = (encoding.feature for encoding in encodings)
+    for part in (
+        model,
+        *encodings,
+        *features,
+        model.detector.settings,
+        threshold,
+        threshold.settings,
+    ):
+        wrong = mistyped(part)
+        if wrong is not None:
+            what = f"{DOCUMENT_FILE} has a field {wrong!r} of a wrong type"
+            raise ModelError.altered(where, what)
+    return model
 
 
 def _construct(document: Mapping[str, Any], tensors: Mapping[str, _Array]) -> Model:
@@ -169,17 +187,20 @@ def read_model(directory: Path) -> StoredModel:
     Raises:
         ModelError: if a file is missing or a byte was altered.
     """
-    try:
-        document = (directory / DOCUMENT_FILE).read_bytes()
-        tensors = (directory / TENSORS_FILE).read_bytes()
-    except FileNotFoundError as error:
-        missing = Path(str(error.filename)).name
-        raise ModelError.altered(str(directory), f"{missing} is not there") from error
-    stored = StoredModel(document, tensors)
+    stored = StoredModel(_content(directory / DOCUMENT_FILE), _content(directory / TENSORS_FILE))
     found = _check(stored, str(directory))
     if found["id"] != directory.name:
         raise ModelError.altered(str(directory), f"it holds the model {found['id']}")
     return stored
+
+
+def _content(file: Path) -> bytes:
+    """Read a file of a model; what is no file, or could not be one of a model, is not opened."""
+    if not file.is_file():
+        raise ModelError.altered(str(file.parent), f"{file.name} is not there, or is no file")
+    if file.stat().st_size > _LARGEST_FILE_BYTES:
+        raise ModelError.altered(str(file.parent), f"{file.name} is larger than a model can be")
+    return file.read_bytes()
 
 
 def _check(stored: StoredModel, where: str) -> dict[str, Any]:
@@ -213,7 +234,7 @@ def _audit(tensors: bytes, where: str) -> dict[str, _Array]:
 
     try:
         arrays = dict(load_tensors(tensors))
-    except SafetensorError as error:
+    except (SafetensorError, LookupError, ValueError) as error:
         raise ModelError.altered(where, f"{TENSORS_FILE} cannot be read ({error})") from error
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():

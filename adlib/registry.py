@@ -84,15 +84,17 @@ class Registry:
             ModelError: if the pointer cannot be read.
         """
         pointer = self.root / _POINTER
-        if not pointer.exists():
+        if not os.path.lexists(pointer):
             return None
+        message = (
+            f"The pointer {pointer} cannot be read. Point it at a model again with "
+            "`adlib models promote ID`."
+        )
+        if not pointer.is_file():
+            raise ModelError(message)
         try:
             return str(json.loads(pointer.read_text("utf-8"))["id"])
-        except (ValueError, KeyError, TypeError) as error:
-            message = (
-                f"The pointer {pointer} cannot be read. Point it at a model again with "
-                "`adlib models promote ID`."
-            )
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(message) from error
 
     def incumbent(self) -> tuple[StoredModel | None, str | None]:

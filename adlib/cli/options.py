@@ -40,6 +40,9 @@ EngineOption = Annotated[
     ),
 ]
 
+_LONGEST_FOUND = 40
+"""Characters of a wrong date that a message repeats."""
+
 
 def parse_date(text: str | None) -> date | None:
     """Read a date.
@@ -52,5 +55,6 @@ def parse_date(text: str | None) -> date | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
     except ValueError as error:
-        message = f"--date takes a day of the calendar as YYYY-MM-DD, found {text!r}. Correct it."
+        found = text[:_LONGEST_FOUND]
+        message = f"--date takes a day of the calendar as YYYY-MM-DD, found {found!r}. Correct it."
         raise ConfigError(message) from error

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from adlib.config.detectors import DETECTOR_KINDS
 from adlib.config.schema import CONTRADICTION, Config
 from adlib.config.wording import shortened, words_of
-from adlib.config.yaml_places import Place, PlacedYaml, read_yaml
+from adlib.config.yaml_places import LARGEST_DOCUMENT, Place, PlacedYaml, read_yaml
 from adlib.errors import ConfigError
 
 _SET = "--set"
@@ -26,8 +26,9 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
         ConfigError: if anything is wrong, naming everything that is and where it stands.
     """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST_DOCUMENT + 1)  # it may be a device, which never ends
+    except (OSError, ValueError) as error:
         message = f"The configuration {path} cannot be read ({error}). Give --config an UTF-8 file."
         raise ConfigError(message) from error
     placed = read_yaml(text)
@@ -100,20 +101,21 @@ def _refusal(path: Path, problems: Sequence[str]) -> ConfigError:
 def _apply(setting: str, placed: PlacedYaml, overridden: set[Place]) -> None:
     """Set one key; the value is read as YAML."""
     dotted, equals, text = setting.partition("=")
+    said = f"{_SET} {shortened(setting)}"
     keys = dotted.strip().split(".")
     if not equals or not all(keys):
-        placed.problems.append(f"{_SET} {setting}: expected key.path=value")
+        placed.problems.append(f"{said}: expected key.path=value")
         return
     value = read_yaml(text)
     if value.problems:
-        placed.problems.append(f"{_SET} {setting}: {value.problems[0]}")
+        placed.problems.append(f"{said}: {value.problems[0]}")
         return
     section = placed.values
     for depth, key in enumerate(keys[:-1], 1):
         inner = section.get(key)
         if isinstance(inner, list):
-            said = f"{key} is a list; set all of it, as in {key}=[...]"
-            placed.problems.append(f"{_SET} {setting}: {said}")
+            advice = f"{key} is a list; set all of it, as in {key}=[...]"
+            placed.problems.append(f"{said}: {advice}")
             return
         if not isinstance(inner, dict):
             inner = section[key] = {}
@@ -136,7 +138,7 @@ def _problem(detail: ErrorDetails, placed: PlacedYaml, overridden: set[Place]) -
 def _where(place: Place, lines: Mapping[Place, int], overridden: set[Place]) -> str:
     for length in range(len(place), -1, -1):
         if place[:length] in overridden:
-            return f"{_SET} {'.'.join(map(str, place[:length]))}"
+            return f"{_SET} {shortened('.'.join(map(str, place[:length])))}"
         if place[:length] in lines:
             return f"line {lines[place[:length]]}"
     return "the file"

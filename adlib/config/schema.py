@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from adlib.config.detectors import DetectorConfig, default_detector
+from adlib.config.paths import DirectoryPath, SourcePath
 from adlib.config.privacy import PrivacyConfig, misused
 from adlib.config.section import Section
 from adlib.config.thresholds import ThresholdConfig
@@ -34,7 +35,7 @@ _NEEDS_OF = {"sum", "mean", "std", "max", "ratio"}
 class SourceConfig(Section):
     """Where the raw table is and what its columns mean."""
 
-    path: str = Field(
+    path: SourcePath = Field(
         min_length=1,
         description="The table, as Spark opens it: a directory, a file, a glob, or a table's name "
         "with format table.",
@@ -215,7 +216,7 @@ class DateRange(Section):
 class FeedbackConfig(Section):
     """A table of what people found: the key, and a verdict of `anomaly` or `ordinary`."""
 
-    path: str = Field(min_length=1, description="A file, a directory or a glob.")
+    path: SourcePath = Field(min_length=1, description="A file, a directory or a glob.")
     format: Literal["parquet", "csv"] = Field("parquet", description="What the files are.")
 
 
@@ -318,7 +319,7 @@ class AlertConfig(Section):
 class OutputConfig(Section):
     """What is published, and where."""
 
-    path: Path = Field(
+    path: DirectoryPath = Field(
         description="A directory that driver and executors share; relative to where it is called."
     )
     scores: bool = Field(default=False, description="Publish every row's score as well.")
@@ -327,7 +328,7 @@ class OutputConfig(Section):
 class PathConfig(Section):
     """A directory."""
 
-    path: Path = Field(
+    path: DirectoryPath = Field(
         description="A directory that driver and executors share; relative to where it is called."
     )
 

@@ -97,8 +97,9 @@ def _entries(count: int) -> str:
 
 
 def shortened(text: str) -> str:
-    """Cut a text to what a message has room for."""
-    return text if len(text) <= _LONGEST_FOUND else text[: _LONGEST_FOUND - 1] + "…"
+    """Cut a text to what a message has room for, in one line."""
+    line = " ".join(text.splitlines())
+    return line if len(line) <= _LONGEST_FOUND else line[: _LONGEST_FOUND - 1] + "…"
 
 
 def yaml_text(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 Place = tuple[str | int, ...]
-_LARGEST_DOCUMENT = 1_000_000
+LARGEST_DOCUMENT = 1_000_000
 _MOST_NODES = 100_000
 _BAD_VALUES = (yaml.YAMLError, ValueError, LookupError, AttributeError, ArithmeticError)
 """What PyYAML raises on values that are not of the type they look like or are tagged with."""
@@ -40,8 +40,8 @@ _Reader.add_implicit_resolver("tag:yaml.org,2002:bool", _TRUE_OR_FALSE, list("tT
 def read_yaml(text: str) -> PlacedYaml:
     """Read one YAML document; duplicate keys, bombs and syntax errors become problems."""
     placed = PlacedYaml()
-    if len(text) > _LARGEST_DOCUMENT:
-        placed.problems.append(f"the file has {len(text):,} characters; at most 1,000,000 are read")
+    if len(text) > LARGEST_DOCUMENT:
+        placed.problems.append("the file has more than 1,000,000 characters; no more are read")
         return placed
     try:
         reader = _Reader(text)
@@ -62,8 +62,11 @@ def _remember(node: yaml.Node, place: Place, placed: PlacedYaml) -> None:
     if len(placed.lines) > _MOST_NODES:
         message = f"the file, its aliases written out, holds more than {_MOST_NODES:,} values"
         raise yaml.YAMLError(message)
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.ScalarNode):
+        _refuse_half_characters(node)
+    elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            _refuse_half_characters(key)
             inner = (*place, str(key.value))
             if inner in placed.lines:
                 line, first = key.start_mark.line + 1, placed.lines[inner]
@@ -75,6 +78,13 @@ def _remember(node: yaml.Node, place: Place, placed: PlacedYaml) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             _remember(value, (*place, index), placed)
+
+
+def _refuse_half_characters(node: yaml.Node) -> None:
+    """Refuse half of a surrogate pair, written as an escape: no file and no table can hold it."""
+    if any("\ud800" <= character <= "\udfff" for character in str(node.value)):
+        message = "an escape that stands for no character"
+        raise yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark)
 
 
 def _said(error: Exception) -> str:

@@ -59,10 +59,16 @@ class ValueClasses:
 
     @classmethod
     def restore(cls, layout: Layout, tensors: Tensors) -> ValueClasses:
-        """Build what the tensors came from."""
+        """Build what the tensors came from.
+
+        Raises:
+            ValueError: if something else than a category has a surplus.
+        """
         surplus, weights = (
             tensors[name].astype(np.float32) for name in ("surplus", "value_weights")
         )
+        if surplus[layout.number_columns].any():
+            raise ValueError("something else than a category has a surplus")
         return cls(layout, tensors["classes"].astype(np.int32), surplus, weights)
 
     def tensors(self) -> dict[str, Floats | Ints]:

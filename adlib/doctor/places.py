@@ -24,7 +24,9 @@ def examine_places(config: Config) -> list[Check]:
     beside = Area(output).root
     checks += [_writable("beside output.path", beside), _one_disk(output, beside)]
     try:
-        refuse_overlap(named, source_path(config))
+        refuse_overlap(
+            {**named, "what is prepared beside output.path": beside}, source_path(config)
+        )
     except AdlibError as error:
         return [*checks, Check("paths", ok=False, found=str(error))]
     return [*checks, Check("paths", ok=True, found="none inside another")]

@@ -59,9 +59,10 @@ def _about_the_source(text: str) -> AdlibError | None:
         return None
     file = "/" + (unreadable[1] or unreadable[2]).removeprefix("file:").strip("/.")
     message = (
-        f"The file {file} cannot be read: it is damaged, cut short, or not what source.format and "
-        "the first file's columns say. Restore, convert or remove it; if it is one of the feature "
-        "table, run `adlib preprocess` again."
+        f"The file {file} cannot be read: it is damaged, cut short, not what source.format and "
+        "the first file's columns say, or has a header without a name of its own for each column. "
+        "Restore, convert or remove it; if it is one of the feature table, run `adlib preprocess` "
+        "again."
     )
     return InputError(message)
 

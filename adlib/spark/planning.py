@@ -14,7 +14,7 @@ from pyspark.sql import types as T
 from adlib.errors import ConfigError, InputError
 from adlib.pseudonyms import Pseudonyms
 from adlib.spark.ledger import EVENT
-from adlib.spark.tables import MALFORMED, column, typed, typed_kind
+from adlib.spark.tables import MALFORMED, column, readable, typed, typed_kind
 from adlib.spark.windows import WindowSpec, window_columns
 
 OURS = ("dt", "row_hash", "short_history")
@@ -249,7 +249,7 @@ def _value(field: T.StructField, kind: str, preparation: Preparation) -> Column:
         return typed(
             field.name, field.dataType, str(typed_kind(field.dataType)), preparation.timezone
         )
-    return column(field.name).cast(T.StringType())
+    return readable(column(field.name).cast(T.StringType()))
 
 
 def _calendar(columns: Sequence[ColumnPlan], preparation: Preparation) -> dict[str, Column]:

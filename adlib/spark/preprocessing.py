@@ -44,6 +44,7 @@ from adlib.spark.tables import (
     column,
     content_digest,
     is_missing,
+    readable,
 )
 from adlib.spark.windows import add_windows, longest, window_columns
 
@@ -150,7 +151,7 @@ def _raw_row(timed: DataFrame, names: Sequence[str]) -> Column:
     if MALFORMED in timed.columns:
         line = F.to_json(F.struct(column(MALFORMED).alias("line")))
         whole = F.when(column(MALFORMED).isNotNull(), line).otherwise(whole)
-    return whole.alias(_RAW_ROW)
+    return readable(whole).alias(_RAW_ROW)
 
 
 def _problem(timed: DataFrame, plan: Plan) -> Column:

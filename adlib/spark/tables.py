@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -23,10 +23,15 @@ FORMATS = ("parquet", "csv", "json", "orc", "table")
 MALFORMED = "adlib malformed line"
 """The column of a CSV or JSON table that holds a line that could not be parsed, null elsewhere."""
 
+_WORKING_NAMES = "adlib "
+_FILES_AS_TABLES = "spark.sql.runSQLOnFiles"
+"""Whether parquet.`/a/path` is a table's name; paths are source.path's, which is looked at."""
 _NANOS_AS_LONG = "spark.sql.legacy.parquet.nanosAsLong"
 _NANOS_PER_MICRO = 1000
 _HASH_SEEDS = (7919, 104729)
 
+_DAYS_THAT_ARE_INSTANTS = ("0001-01-01", "9999-12-31")
+"""Parquet holds dates of five million years, more than a timestamp can count."""
 _BLANKS = " \t\n\r\x0b\x0c"
 _STARTS_WITH_A_DATE = r"^[+-]?[0-9]{4,6}-[0-9]{1,2}"
 _ENDS_WITH_A_ZONE = r"(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})$"
@@ -104,15 +109,33 @@ def read_source(spark: SparkSession, source: Source) -> DataFrame:
     """
     _check(source)
     with reading(source.path):
-        match source.format:
-            case "table":
-                return spark.read.options(**source.options).table(source.path)
-            case "csv" | "json":
-                return _read_lines(spark, source)
-            case "parquet":
-                return _read_parquet(spark, source)
-            case other:
-                return spark.read.format(other).options(**source.options).load(source.path)
+        table = _opened(spark, source)
+    _refuse_working_names(table.columns, lines=source.format in {"csv", "json"})
+    return table
+
+
+def _opened(spark: SparkSession, source: Source) -> DataFrame:
+    match source.format:
+        case "table":
+            spark.conf.set(_FILES_AS_TABLES, "false")
+            return spark.read.options(**source.options).table(source.path)
+        case "csv" | "json":
+            return _read_lines(spark, source)
+        case "parquet":
+            return _read_parquet(spark, source)
+        case other:
+            return spark.read.format(other).options(**source.options).load(source.path)
+
+
+def _refuse_working_names(names: Sequence[str], *, lines: bool) -> None:
+    """Refuse columns named as preprocess names its own while it works."""
+    ours = [name for name in names if name.lower().startswith(_WORKING_NAMES)]
+    ours = [name for name in ours if not (lines and name == MALFORMED)]
+    if ours:
+        raise InputError(
+            f"The source has a column {ours[0]!r}, and names that begin with {_WORKING_NAMES!r} "
+            "are used while it is prepared. Rename it in the source."
+        )
 
 
 def _check(source: Source) -> None:
@@ -173,8 +196,9 @@ def _read_parquet(spark: SparkSession, source: Source) -> DataFrame:
 def _from_nanos(name: str, *, zone: bool) -> Column:
     """Return a BIGINT of nanoseconds as a timestamp, an instant where it has a zone."""
     nanos = column(name)
-    floor = nanos - F.pmod(nanos, F.lit(_NANOS_PER_MICRO))
-    instant = F.timestamp_micros(F.call_function("div", floor, F.lit(_NANOS_PER_MICRO)))
+    micros = F.call_function("div", nanos, F.lit(_NANOS_PER_MICRO))  # towards zero
+    floor = micros - F.when(nanos % F.lit(_NANOS_PER_MICRO) < F.lit(0), 1).otherwise(0)
+    instant = F.timestamp_micros(floor)
     return instant if zone else instant.cast(T.TimestampNTZType())
 
 
@@ -201,13 +225,13 @@ def reading(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except AnalysisException as error:
-        raise _unreadable(where, error) from error
     except (PySparkException, Py4JJavaError) as error:
         damaged = _FAILED_READ.search(str(error))
-        if damaged is None:
+        if damaged is not None:
+            raise _damaged(damaged.group(1), where) from error
+        if isinstance(error, Py4JJavaError) or error.getCondition() is None:
             raise
-        raise _damaged(damaged.group(1), where) from error
+        raise _unreadable(where, error) from error
 
 
 def _damaged(file: str, where: str) -> InputError:
@@ -218,7 +242,7 @@ def _damaged(file: str, where: str) -> InputError:
     )
 
 
-def _unreadable(where: str, error: AnalysisException) -> Exception:
+def _unreadable(where: str, error: PySparkException) -> Exception:
     """Return what to raise for a source that Spark could not resolve."""
     condition = str(error.getCondition())
     if condition in _NOT_FOUND:
@@ -236,7 +260,8 @@ def _unreadable(where: str, error: AnalysisException) -> Exception:
             where, "Point source.path at files of the format that source.format says."
         )
     first_line = str(error).splitlines()[0]
-    return InputError(f"{where} cannot be read: {first_line} Check source.path and source.format.")
+    advice = "Check source.path, source.format and source.options."
+    return InputError(f"{where} cannot be read: {first_line} {advice}")
 
 
 def typed_kind(data_type: T.DataType) -> str | None:
@@ -298,6 +323,11 @@ def as_json(names: Sequence[str]) -> Column:
     return F.to_json(F.struct(*map(column, names)), {"ignoreNullFields": "false"})
 
 
+def readable(text: Column) -> Column:
+    """Return a string with U+FFFD for bytes that are no UTF-8, which files may hold."""
+    return F.make_valid_utf8(text)
+
+
 def trimmed(text: Column) -> Column:
     """Return a string without the blanks around it, null where nothing is left."""
     inner = F.btrim(text, F.lit(_BLANKS))
@@ -313,7 +343,11 @@ def instant(value: Column, data_type: T.DataType, timezone: str) -> Column:
     match data_type:
         case T.TimestampType():
             return value
-        case T.TimestampNTZType() | T.DateType():
+        case T.DateType():
+            first, last = (F.lit(day).cast(T.DateType()) for day in _DAYS_THAT_ARE_INSTANTS)
+            day = F.when(value.between(first, last), value).cast(T.TimestampType())
+            return F.to_utc_timestamp(day, timezone)
+        case T.TimestampNTZType():
             return F.to_utc_timestamp(value.cast(T.TimestampType()), timezone)
         case _:
             text = trimmed(value.cast(T.StringType()))
@@ -340,7 +374,7 @@ def typed(name: str, data_type: T.DataType, kind: str, timezone: str) -> Column:
             single = isinstance(data_type, T.ArrayType) and data_type.elementType == T.FloatType()
             return value if single else value.cast(T.ArrayType(T.DoubleType()))
         case _:
-            text = value.cast(T.StringType())
+            text = readable(value.cast(T.StringType()))
             return trimmed(text) if typed_kind(data_type) == "text" else text
 
 

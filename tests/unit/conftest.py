@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from adlib.arrays import (
     Block,
@@ -25,7 +25,11 @@ from adlib.errors import ConfigError
 from adlib.model import Model, fit_model
 from adlib.thresholds import FractionThreshold
 
-settings.register_profile("unit", deadline=None)  # a loaded machine is no failure
+settings.register_profile(
+    "unit",
+    deadline=None,  # a loaded machine is no failure
+    suppress_health_check=[HealthCheck.differing_executors],  # `make mutants` runs a test again
+)
 settings.load_profile("unit")
 
 ROWS = 1000

@@ -12,9 +12,11 @@ from adlib.artifacts import (
     StoredModel,
     _canonical,
     _digest,
+    construct,
     document_of,
     pack,
     read_model,
+    take_apart,
     unpack,
     write_model,
 )
@@ -208,3 +210,87 @@ class TestDirectories:
         write_model(stored, tmp_path / "model")
         with pytest.raises(FileExistsError):
             write_model(StoredModel(b"", b""), tmp_path / "model")
+
+
+class TestWords:
+    """Every refusal names the place that was given, and what was found there."""
+
+    ADVICE = "It was altered or cut short after training; restore it from a backup or train again."
+
+    def refused(self, stored):
+        with pytest.raises(ModelError) as refused:
+            unpack(stored, "/models/here")
+        said = str(refused.value)
+        assert said.startswith("The model at /models/here is refused: ")
+        assert said.endswith(f". {self.ADVICE}")
+        return said.removeprefix("The model at /models/here is refused: ").partition(". It ")[0]
+
+    def tensors(self, model, **changes):
+        arrays = {f"detector.{name}": array for name, array in model.detector.tensors().items()}
+        arrays["calibration_scores"] = model.threshold.calibration
+        return save({name: np.ascontiguousarray(a) for name, a in {**arrays, **changes}.items()})
+
+    def test_of_the_document(self, stored):
+        assert self.refused(StoredModel(b"{}", b"")) == "model.json is no model document"
+        altered = stored.document.replace(b'"reasons":3', b'"reasons":2')
+        said = self.refused(replace(stored, document=altered))
+        assert said == "model.json does not match its digest"
+        said = self.refused(sealed(stored, format_version=0))
+        assert said == "its format 0 is no version"
+
+    def test_of_a_field(self, stored):
+        said = self.refused(sealed(stored, screen_margin="x"))
+        assert said == "model.json has a field 'screen_margin' of a wrong type"
+        said = self.refused(sealed(stored, threshold={"kind": "fixed"}))
+        assert said == "model.json lacks a field or has one of a wrong type (KeyError('settings'))"
+
+    def test_of_the_tensors(self, model, stored):
+        said = self.refused(replace(stored, tensors=b""))
+        assert said == "tensors.safetensors does not match its digest"
+        assert self.refused(with_tensors(stored, b"")).startswith(
+            "tensors.safetensors cannot be read ("
+        )
+        bad = {
+            "detector.spread": np.array([np.nan]),
+            "calibration_scores": np.array([1.0]),
+        }
+        said = self.refused(with_tensors(stored, save(bad)))
+        assert said == "tensor 'detector.spread' holds values that are not finite"
+        for scores in (np.empty(0), np.ones((2, 2))):
+            said = self.refused(
+                with_tensors(stored, self.tensors(model, calibration_scores=scores))
+            )
+            assert said == "it has no calibration scores"
+        scores = np.array([2.0, 1.0])
+        said = self.refused(with_tensors(stored, self.tensors(model, calibration_scores=scores)))
+        assert said == "its calibration scores are not in order"
+
+    def test_of_a_file(self, stored, tmp_path):
+        directory = tmp_path / stored.model_id
+        write_model(stored, directory)
+        (directory / "model.json").unlink()
+        with pytest.raises(ModelError) as refused:
+            read_model(directory)
+        where = f"The model at {directory} is refused:"
+        assert str(refused.value) == (
+            f"{where} model.json is not there, or is no file. {self.ADVICE}"
+        )
+        with (directory / "model.json").open("wb") as file:
+            file.truncate((1 << 31) + 1)
+        with pytest.raises(ModelError) as refused:
+            read_model(directory)
+        assert str(refused.value) == (
+            f"{where} model.json is larger than a model can be. {self.ADVICE}"
+        )
+
+    def test_of_parts_in_memory(self, stored):
+        with pytest.raises(ModelError, match="The model at memory is refused"):
+            unpack(StoredModel(b"", b""))
+        with pytest.raises(ModelError, match="The model at memory is refused"):
+            document_of(StoredModel(b"", b""))
+        parts = take_apart(stored)
+        assert parts.model_id == stored.model_id
+        with pytest.raises(ModelError, match="The model at memory is refused"):
+            construct(replace(parts, document={}))
+        with pytest.raises(ModelError, match="The model at elsewhere is refused"):
+            construct(replace(parts, document={}), "elsewhere")

@@ -26,6 +26,7 @@ from adlib.thresholds import (
     cut_for_fraction,
     trimmed,
 )
+from adlib.thresholds.tails import BulkTail, suspects
 
 LARGEST = float(np.finfo(np.float32).max)
 STORED = st.floats(-LARGEST, LARGEST, width=32)
@@ -304,3 +305,69 @@ class TestDates:
     def test_rows_a_day_and_top_k_ask_for_the_same(self):
         assert BudgetThreshold(rows_a_day=7.0).date_rule() == TopKThreshold(7).date_rule()
         assert BudgetThreshold(fraction=0.1).date_rule() is None
+
+
+class TestFigures:
+    """What a change by one step of the arithmetic would show."""
+
+    SCORES = np.arange(1.0, 1001.0)
+
+    def test_the_bulk_of_exponential_scores_gives_their_tail_back(self):
+        shares = (np.arange(4000) + 0.5) / 4000
+        tail = BulkTail.of(-np.log(1.0 - shares) * 2.0)
+        assert tail.scale == pytest.approx(2.0, rel=0.01)
+        assert tail.shape == pytest.approx(0.0, abs=0.01)
+        for risk in (0.01, 0.001):
+            assert tail.score_of(risk) == pytest.approx(-2.0 * np.log(risk), rel=0.02)
+
+    @pytest.mark.parametrize("shape", [0.0, 0.25, 1.0])
+    @pytest.mark.parametrize("risk", [0.1, 0.01, 1e-4])
+    def test_the_score_of_a_risk_is_reached_by_that_share(self, shape, risk):
+        tail = BulkTail(start=3.0, scale=0.5, shape=shape)
+        score = tail.score_of(risk)
+        assert score > 3.0
+        assert tail.survival(np.array([score]))[0] == pytest.approx(risk)
+
+    def test_top_k_asks_for_its_share_of_a_day_and_for_all_where_days_are_short(self):
+        assert TopKThreshold(5).asked_fraction(1000.0) == 0.005
+        assert TopKThreshold(5).asked_fraction(2.0) == 1.0
+        assert TopKThreshold(5).asked_fraction(None) is None
+        assert TopKThreshold(5).cut(self.SCORES, 1000.0) == 996.0
+        assert TopKThreshold(5).cut(self.SCORES, None) == 996.0  # the default share
+        assert TopKThreshold(9).cut(self.SCORES, None) == 996.0
+        assert TopKThreshold(5).cut(self.SCORES, 100.0) == 951.0
+
+    def test_a_percentile_is_counted_from_the_top(self):
+        assert PercentileThreshold(99.0).asked_fraction(None) == 0.01
+        assert PercentileThreshold(99.0).cut(self.SCORES, None) == 991.0
+        assert PercentileThreshold(33.3).asked_fraction(None) == 0.667
+
+    def test_a_budget_of_rows_is_a_share_of_a_day_and_a_rule_for_each(self):
+        assert BudgetThreshold(rows_a_day=10).asked_fraction(1000.0) == 0.01
+        assert BudgetThreshold(rows_a_day=10).date_rule() == TopRows(10)
+        assert BudgetThreshold(rows_a_day=0.5).date_rule() == TopRows(1)
+        assert BudgetThreshold(fraction=0.1).date_rule() is None
+        with pytest.raises(ModelError) as refused:
+            BudgetThreshold(rows_a_day=10).asked_fraction(None)
+        assert str(refused.value) == (
+            "threshold.rows_a_day needs to know how many rows a day has, and the training table "
+            "has no days. Set threshold.fraction instead, or source.event_time."
+        )
+
+    def test_the_cut_of_auto_is_the_lowest_suspect_else_what_one_in_a_thousand_reaches(self):
+        draw = np.sort(np.random.default_rng(1).exponential(size=5000))
+        planted = np.append(draw, np.linspace(100.0, 101.0, 50))
+        assert AutoThreshold().cut(planted, None) == planted[-suspects(planted)]
+        quiet = np.sort(np.random.default_rng(2).uniform(size=5000))
+        assert suspects(quiet) == 0
+        assert AutoThreshold().cut(quiet, None) == BulkTail.of(quiet).score_of(0.001)
+
+    def test_without_a_rule_of_its_own_a_date_is_cut_where_the_threshold_is(self):
+        day = np.array([3.0, 2.0, 1.0])
+        scores = DateScores(day, day, np.arange(1, 4), 3)
+        assert calibrate(FixedThreshold(7.0), self.SCORES).date_cut(scores) == 7.0
+        assert calibrate(TopKThreshold(2), self.SCORES).date_cut(scores) == 2.0
+
+    def test_the_usual_size_is_the_larger_of_cut_and_median(self):
+        assert Threshold.calibrate(FixedThreshold(7.0), self.SCORES, None).usual_size == 500.5
+        assert Threshold.calibrate(FixedThreshold(-900.0), self.SCORES, None).usual_size == 900.0

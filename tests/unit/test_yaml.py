@@ -42,7 +42,7 @@ class TestYaml:
             (f"a: {'9' * 5000}\n", "cannot be read as YAML"),
             ("a: &a [*a]\n", "nested too deeply, or an alias stands inside itself"),
             ("a: " + "[" * 5000 + "]" * 5000 + "\n", "nested too deeply"),
-            ("a: 1\n" * 200_001, "the file has 1,000,005 characters; at most 1,000,000"),
+            ("a: 1\n" * 200_001, "the file has more than 1,000,000 characters"),
             ("? [a, b]\n: c\n", "line 1: found unhashable key"),
         ],
     )
