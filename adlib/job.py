@@ -18,7 +18,7 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import ModelParts, construct, take_apart
 from adlib.config import Config, config_digest
-from adlib.encoding import Candidate
+from adlib.encoding import Candidate, without_weekdays
 from adlib.errors import ConfigError, InputError, ModelError
 from adlib.model import Model
 from adlib.pseudonyms import mismatch
@@ -112,6 +112,8 @@ def plan_training(
             "No row is left out by the feedback: none of its keys with the verdict anomaly stands "
             "in the rows that are eligible. Compare its keys with the source's."
         )
+    if sample.days is not None:
+        candidates = without_weekdays(candidates, sample.days, job.config.source.event_time)
     return candidates, sample
 
 

@@ -8,7 +8,13 @@ looks at a row alone, so a batch, a partition or an engine cannot change what a 
 from adlib.encoding.columns import ColumnEncoding
 from adlib.encoding.encoder import Encoder
 from adlib.encoding.features import EncodingSettings, Feature, Kind, Scale
-from adlib.encoding.inference import LEFT_OUT, Candidate, FeatureChoice, choose_features
+from adlib.encoding.inference import (
+    LEFT_OUT,
+    Candidate,
+    FeatureChoice,
+    choose_features,
+    without_weekdays,
+)
 
 __all__ = [
     "LEFT_OUT",
@@ -21,4 +27,5 @@ __all__ = [
     "Kind",
     "Scale",
     "choose_features",
+    "without_weekdays",
 ]

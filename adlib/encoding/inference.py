@@ -18,6 +18,7 @@ _IDENTIFIER_ROWS = 1000
 """With fewer values than this, all of them being different says nothing."""
 _IDENTIFIER_SHARE = 0.9
 _WORDS_OF_TEXT = 4.0
+_WEEK = 7
 _SAMPLED_VALUES = 1000
 
 
@@ -29,6 +30,8 @@ class Candidate:
     """What the column is taken for; its kind is a guess by its type unless declared."""
     declared: bool = False
     """Whether the configuration names it, so that it is kept whatever it holds."""
+    unfit: str | None = None
+    """Why it is no feature, whatever it holds; None where its values decide."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,24 @@ class FeatureChoice:
 
     features: tuple[Feature, ...]
     notes: Mapping[str, str]
+
+
+def without_weekdays(
+    candidates: Sequence[Candidate], days: int, event_time: str | None
+) -> tuple[Candidate, ...]:
+    """Return candidates; of fewer than seven dates the weekday of the event time is no feature.
+
+    The weekdays to come would all be strangers, for no other reason than that they come later.
+    """
+    if days >= _WEEK:
+        return tuple(candidates)
+    why = f"a weekday, and rows are of {days} dates: it takes {_WEEK} to know all weekdays"
+    return tuple(
+        replace(candidate, unfit=why)
+        if candidate.feature.source == event_time and candidate.feature.period == _WEEK
+        else candidate
+        for candidate in candidates
+    )
 
 
 def choose_features(columns: Columns, candidates: Sequence[Candidate]) -> FeatureChoice:
@@ -64,6 +85,8 @@ def choose_features(columns: Columns, candidates: Sequence[Candidate]) -> Featur
 
 def _decide(column: Column, candidate: Candidate) -> tuple[Feature | None, str]:
     feature = candidate.feature
+    if candidate.unfit is not None:
+        return None, f"{LEFT_OUT}{candidate.unfit}"
     if candidate.declared:
         return feature, f"{feature.kind.value}, as configured"
     if isinstance(column, TextColumn):

@@ -61,6 +61,8 @@ class Sample:
     """The columns, `DRAW` and `ROW_HASH` to order by, `LEARNED`; a few rows more than `rows`."""
     rows: int
     eligible_rows: int
+    days: int | None
+    """Of how many dates the rows that count are; None where they have none."""
     rows_per_day: float | None
     left_out: Mapping[str, int]
     """Why rows were not eligible, to how many; anomalies among them calibrate all the same."""
@@ -86,6 +88,7 @@ def plan_sample(features: DataFrame, request: SampleRequest) -> Sample:
         _drawn(features, request, texts, _cut(cap, rows)),
         min(cap, rows),
         eligible,
+        days if request.has_dates else None,
         rows / days if days else None,
         {**left_out, SHORT_HISTORY: short},
     )
@@ -98,7 +101,7 @@ def plan_glimpse(features: DataFrame, request: SampleRequest) -> Sample:
     cap = _cap(request, rows, characters)
     every = features.withColumn(LEARNED, F.lit(True))  # noqa: FBT003
     drawn = _drawn(every, request, texts, _cut(cap, max(1, rows)))
-    return Sample(drawn, min(cap, rows), rows, None, {})
+    return Sample(drawn, min(cap, rows), rows, None, None, {})
 
 
 def _texts(features: DataFrame, request: SampleRequest) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adlib.arrays import NumberColumn, TextColumn, VectorColumn
-from adlib.encoding import Candidate, Feature, Kind, choose_features
+from adlib.encoding import Candidate, Feature, Kind, choose_features, without_weekdays
 from adlib.errors import InputError
 
 AMOUNT = Feature("amount", Kind.NUMBER, "amount")
@@ -91,3 +91,25 @@ class TestChoosingFeatures:
     def test_no_candidates_at_all_are_refused(self):
         with pytest.raises(InputError, match="no column"):
             choose_features({}, [])
+
+
+class TestWeekdays:
+    CANDIDATES = (
+        Candidate(Feature("at_weekday", Kind.CYCLE, "at", period=7.0)),
+        Candidate(Feature("at_hour", Kind.CYCLE, "at", period=24.0)),
+        Candidate(Feature("joined_weekday", Kind.CYCLE, "joined", period=7.0)),
+    )
+
+    def kept(self, days):
+        table = {one.feature.name: numbers([0.0, 1.0, 2.0]) for one in self.CANDIDATES}
+        candidates = without_weekdays(self.CANDIDATES, days, "at")
+        choice = choose_features(table, candidates)
+        return {feature.name for feature in choice.features}, choice.notes["at_weekday"]
+
+    def test_of_less_than_a_week_the_weekday_of_the_event_is_left_out_and_why_is_said(self):
+        names, note = self.kept(6)
+        assert names == {"at_hour", "joined_weekday"}
+        assert note.startswith("left out: a weekday, and rows are of 6 dates")
+
+    def test_of_a_week_it_is_a_feature(self):
+        assert self.kept(7) == ({"at_weekday", "at_hour", "joined_weekday"}, "cycle")
