@@ -23,10 +23,10 @@ from adlib.errors import ConfigError, InputError, ModelError
 from adlib.model import Model
 from adlib.pseudonyms import mismatch
 from adlib.spark.engines import Engine
-from adlib.spark.hygiene import FEEDBACK
+from adlib.spark.hygiene import FEEDBACK, Exclusions
 from adlib.spark.ledger import Ledger, read_ledger
 from adlib.spark.preprocessing import read_features
-from adlib.spark.quarantine import refuse_quarantined
+from adlib.spark.quarantine import dates_over, refuse_quarantined
 from adlib.spark.sampling import Sample, plan_sample
 from adlib.spark.scoring import Carried, Dates, published_type
 from adlib.spark.tables import column
@@ -99,10 +99,12 @@ def plan_training(
     Raises:
         InputError: if there is nothing to learn from, or it was prepared with other settings.
     """
-    features = read_features(job.spark, job.work)
-    refuse_other_preparation(job, read_ledger(job.work, None))
+    features, ledger = read_features(job.spark, job.work), read_ledger(job.work, None)
+    refuse_other_preparation(job, ledger)
     candidates = candidates_of(job.config, features.schema)
-    exclusions = exclusions_of(job.config, (before or job.day) if job.day else None)
+    exclusions = _without_refused(
+        job, ledger, exclusions_of(job.config, (before or job.day) if job.day else None)
+    )
     request = sample_request_of(job.config, candidates, before, exclusions)
     columns = (*request.columns, *beside)
     sample = plan_sample(features.withColumns({**beside}), replace(request, columns=columns))
@@ -115,6 +117,25 @@ def plan_training(
     if sample.days is not None:
         candidates = without_weekdays(candidates, sample.days, job.config.source.event_time)
     return candidates, sample
+
+
+def _without_refused(job: Job, ledger: Ledger, exclusions: Exclusions) -> Exclusions:
+    """Leave out the dates that are not published either, for too much of them is in quarantine.
+
+    Raises:
+        InputError: if rows have no dates and it is so of the whole table.
+    """
+    if not job.dated:
+        refuse_much_quarantine(job, ledger)
+        return exclusions
+    refused = dates_over(ledger.dates, job.config.quarantine.limit)
+    if refused:
+        _LOG.warning(
+            "Not learned from, for more of their rows are in quarantine than quarantine.limit "
+            "allows: %s. Prepare them again from a source that is put right.",
+            ", ".join(map(str, refused)),
+        )
+    return replace(exclusions, dates=(*exclusions.dates, *((day, day) for day in refused)))
 
 
 def load_model(job: Job, model_id: str | None) -> tuple[ModelParts, Model]:

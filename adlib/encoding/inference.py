@@ -51,7 +51,7 @@ def without_weekdays(
     """
     if days >= _WEEK:
         return tuple(candidates)
-    why = f"a weekday, and rows are of {days} dates: it takes {_WEEK} to know all weekdays"
+    why = f"a weekday, which rows of fewer than {_WEEK} dates do not know all of"
     return tuple(
         replace(candidate, unfit=why)
         if candidate.feature.source == event_time and candidate.feature.period == _WEEK

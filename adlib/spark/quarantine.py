@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from adlib.errors import InputError
@@ -56,6 +57,11 @@ def refuse_quarantined(dates: Sequence[DateLedger], limit: float, quarantine: Pa
     raise InputError(message)
 
 
+def dates_over(dates: Sequence[DateLedger], limit: float) -> list[date]:
+    """Return the dates of which more than a share of the rows that have one is set aside."""
+    return [entry.date for entry in dates if _of_date(entry).exceeds(limit)]
+
+
 def _others(parts: Sequence[_Part]) -> str:
     """Name a few of the dates that are over the limit as well."""
     if not parts:
@@ -70,7 +76,10 @@ def _parts(dates: Sequence[DateLedger]) -> Iterator[_Part]:
     for entry in dates:
         total.update(entry.quarantined)
     yield _Part("", sum(entry.rows_read for entry in dates), total)
-    for entry in dates if len(dates) > 1 else ():
-        own = {why: rows for why, rows in entry.quarantined.items() if why not in _WITHOUT_A_DATE}
-        undated = sum(entry.quarantined.values()) - sum(own.values())
-        yield _Part(f" of {entry.date}", entry.rows_read - undated, own)
+    yield from map(_of_date, dates if len(dates) > 1 else ())
+
+
+def _of_date(entry: DateLedger) -> _Part:
+    own = {why: rows for why, rows in entry.quarantined.items() if why not in _WITHOUT_A_DATE}
+    undated = sum(entry.quarantined.values()) - sum(own.values())
+    return _Part(f" of {entry.date}", entry.rows_read - undated, own)

@@ -137,7 +137,8 @@ def _nothing(before: date | None, left_out: Mapping[str, int]) -> InputError:
         why = ", ".join(f"{reason} {rows}" for reason, rows in left_out.items())
         message = (
             f"Training needs rows, found all of them left out ({why}). Widen source.path, or "
-            "change train.exclude_dates, train.feedback or train.exclude_flagged."
+            "change train.exclude_dates, train.feedback, train.exclude_flagged or "
+            "quarantine.limit."
         )
         return InputError(message)
     if before is None:

@@ -228,6 +228,16 @@ def test_too_much_quarantine_stops_a_run_before_it_publishes_and_leaves_it_to_be
     assert summary["rows_read"] == summary["rows_scored"] + 100
 
 
+def test_a_date_that_was_refused_for_its_quarantine_is_not_learned_from(workplace, summary_of):
+    workplace.write(spoilt(100))
+    assert workplace.call("run") == 3
+    workplace.write(payments())
+    summary = summary_of(workplace, "run", "--date", "2026-03-03")
+    days = [moment.day for moment in payments()["at"].to_pylist()]
+    assert summary["left_out_of_training"]["excluded dates"] == days.count(2) - 100
+    assert sum(summary["training_rows"].values()) == days.count(1)
+
+
 def test_one_spoilt_date_stops_all_that_would_be_published_with_it_and_no_other_date(
     workplace, last_words
 ):

@@ -109,7 +109,7 @@ class TestWeekdays:
     def test_of_less_than_a_week_the_weekday_of_the_event_is_left_out_and_why_is_said(self):
         names, note = self.kept(6)
         assert names == {"at_hour", "joined_weekday"}
-        assert note.startswith("left out: a weekday, and rows are of 6 dates")
+        assert note.startswith("left out: a weekday, which rows of fewer than 7 dates")
 
     def test_of_a_week_it_is_a_feature(self):
         assert self.kept(7) == ({"at_weekday", "at_hour", "joined_weekday"}, "cycle")

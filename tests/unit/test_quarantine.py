@@ -7,7 +7,7 @@ import pytest
 
 from adlib.errors import InputError
 from adlib.spark.ledger import DateLedger
-from adlib.spark.quarantine import refuse_quarantined
+from adlib.spark.quarantine import dates_over, refuse_quarantined
 
 WHERE = Path("work/quarantine")
 
@@ -70,3 +70,12 @@ def test_a_limit_of_one_stops_nothing_and_of_none_nearly_everything():
     refuse_quarantined([entry(50, duplicate=50)], 1.0, WHERE)
     with pytest.raises(InputError, match="allows 0"):
         refuse_quarantined([entry(1_000_000, duplicate=10)], 0.0, WHERE)
+
+
+def test_dates_are_judged_by_their_own_rows():
+    dates = [
+        entry(400, duplicate=20),
+        entry(400, 1, missing_key=21),
+        entry(20, 2, bad_event_time=20),
+    ]
+    assert dates_over(dates, 0.05) == [dates[1].date]
