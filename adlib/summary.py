@@ -16,7 +16,7 @@ from adlib.progress import Meter, Silent
 
 _Item = TypeVar("_Item")
 
-DONE, NOTHING_TO_DO, FAILED = "done", "already published", "failed"
+DONE, NOTHING_TO_DO, FAILED, INTERRUPTED = "done", "already published", "failed", "interrupted"
 
 
 @dataclass
@@ -57,6 +57,11 @@ class Summary:
         """Note that the command was refused, and why."""
         self.status = FAILED
         self.add(message=str(error), exit_code=error.exit_code)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the command came to its end, so that its figures hold."""
+        return self.status in {DONE, NOTHING_TO_DO}
 
     def plain(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""

@@ -32,7 +32,7 @@ from adlib.printing import print_summary
 from adlib.progress import shown
 from adlib.spark.session import open_session
 from adlib.spark.watching import watched
-from adlib.summary import FAILED, Summary
+from adlib.summary import INTERRUPTED, Summary
 from adlib.tracking import track
 
 _LOG = logging.getLogger(__name__)
@@ -66,6 +66,9 @@ def story(
             failure = _failure(error, log, private=private)
             summary.fail(failure)
             raise failure from error
+        except KeyboardInterrupt:
+            summary.status = INTERRUPTED
+            raise
         finally:
             _end(summary, as_json=as_json, quiet=quiet)
 
@@ -100,7 +103,7 @@ def _failure(error: Exception, log: Path, *, private: bool) -> AdlibError:
 def _end(summary: Summary, *, as_json: bool, quiet: bool) -> None:
     """Print what there is to say at the end: a table of what went well, and a line of JSON."""
     _LOG.debug("Summary: %s", summary.json_line())
-    if summary.status != FAILED and not quiet:
+    if summary.is_complete and not quiet:
         print_summary(summary)
     if as_json:
         print(summary.json_line())  # noqa: T201 - the contract's last line

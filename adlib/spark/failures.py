@@ -14,6 +14,7 @@ _RAISED_IN_WORKER = re.compile(r"adlib\.errors\.(\w+): ([^\n]+)")
 _UNREADABLE = re.compile(
     r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(?:file:)?(/[^\s]+)|(file:\S+) is not a Parquet file"
 )
+_FORBIDDEN = re.compile(r"Access(?:Denied|Control)Exception: (?:Permission denied: )?([^\n]+)")
 _NO_CONNECTOR = re.compile(
     r"No FileSystem for scheme|ClassNotFoundException: Class (\S+FileSystem)"
 )
@@ -54,6 +55,13 @@ def _about_the_source(text: str) -> AdlibError | None:
             "--packages, or copy the table to a disk that driver and executors share."
         )
         return ConfigError(message)
+    forbidden = _FORBIDDEN.search(text)
+    if forbidden is not None:
+        message = (
+            f"The system does not let Spark at {forbidden[1].strip()}. Change the owner or the "
+            "mode of that path, or name another one."
+        )
+        return InputError(message)
     unreadable = _UNREADABLE.search(text)
     if unreadable is None:
         return None

@@ -149,14 +149,13 @@ def test_a_signal_ends_a_run_with_a_sentence_and_nothing_half_done(workplace, nu
     workplace.write(payments())
     config = workplace.root / "config.yaml"
     config.write_text(yaml.safe_dump(workplace.plain), "utf-8")
-    errors = workplace.root / "errors"
+    errors, printed = workplace.root / "errors", workplace.root / "printed"
     environment = {**submit_environment("local[1]"), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "adlib", "run", "--config", str(config)]
+    command = [sys.executable, "-m", "adlib", "run", "--json", "--config", str(config)]
     with (
         errors.open("w") as stderr,
-        subprocess.Popen(
-            command, env=environment, stderr=stderr, stdout=subprocess.DEVNULL
-        ) as running,
+        printed.open("w") as stdout,
+        subprocess.Popen(command, env=environment, stderr=stderr, stdout=stdout) as running,
     ):
         while "train ..." not in errors.read_text("utf-8"):
             assert running.poll() is None
@@ -168,4 +167,6 @@ def test_a_signal_ends_a_run_with_a_sentence_and_nothing_half_done(workplace, nu
         f"adlib: {words} Nothing half-done was published; run the command again. (exit code {code})"
     )
     assert not (workplace.root / "out").exists()
+    (summary,) = printed.read_text("utf-8").splitlines()
+    assert json.loads(summary)["status"] == "interrupted"
     assert "WARNING: Using incubator modules" in log_of(workplace)

@@ -20,8 +20,20 @@ from adlib.spark.failures import translated
             InputError,
             "/a/b.parquet",
         ),
+        (
+            "Error.\n: java.nio.file.AccessDeniedException: /a/b: Permission denied\n at",
+            InputError,
+            "at /a/b: Permission denied. Change the owner",
+        ),
     ],
-    ids=["raised in a worker", "full disk", "lost executor", "worker not begun", "damaged file"],
+    ids=[
+        "raised in a worker",
+        "full disk",
+        "lost executor",
+        "worker not begun",
+        "damaged file",
+        "forbidden",
+    ],
 )
 def test_known_failures_are_named(text, kind, said):
     error = translated(PySparkException(text))
