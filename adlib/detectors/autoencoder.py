@@ -22,8 +22,8 @@ louder than others. Cubes keep one telling column from being buried by many ordi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -85,7 +85,7 @@ class AutoencoderSettings(DetectorSettings):
             self,
             Network(features.layout, trained.weights, trained.biases),
             classes,
-            {"steps": float(trained.steps), "loss": trained.loss},
+            metrics={"steps": float(trained.steps), "loss": trained.loss},
         )
         refuse_equal_scores(fitted, features)
         return fitted
@@ -97,27 +97,15 @@ class AutoencoderSettings(DetectorSettings):
         network = Network.restore(layout, tensors)
         return Autoencoder(layout, self, network, ValueClasses.restore(layout, tensors))
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Autoencoder(Detector):
     """A fitted autoencoder."""
 
-    own_settings: AutoencoderSettings
+    settings: AutoencoderSettings
     network: Network
     classes: ValueClasses
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "autoencoder"
-
-    @property
-    def settings(self) -> AutoencoderSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> dict[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         buffers = buffers or Buffers()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -46,6 +46,10 @@ class Detector(abc.ABC):
     """
 
     layout: Layout
+    settings: DetectorSettings
+    """What made the detector."""
+    metrics: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    """Figures of the fit that belong into the model's provenance."""
     kind: ClassVar[str]
 
     @abc.abstractmethod
@@ -71,16 +75,6 @@ class Detector(abc.ABC):
     @abc.abstractmethod
     def tensors(self) -> Tensors:
         """Return the arrays that, with the settings and the layout, are the detector."""
-
-    @property
-    @abc.abstractmethod
-    def settings(self) -> DetectorSettings:
-        """The settings that made the detector."""
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """Figures of the fit that belong into the model's provenance."""
-        return {}
 
 
 def setting(default: _T, says: str, **bounds: Any) -> _T:
@@ -117,9 +111,9 @@ class DetectorSettings(abc.ABC):
             ModelError: if the tensors do not fit the settings and the layout.
         """
 
-    @abc.abstractmethod
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
+        return asdict(self)
 
 
 _LOOKED_AT = 20_000

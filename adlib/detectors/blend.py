@@ -15,9 +15,8 @@ autoencoder, matrix products of (numbers x numbers) and (numbers x 256), and a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -89,15 +88,17 @@ class BlendSettings(DetectorSettings):
     ) -> Blend:
         layout = features.layout
         measured = features.take(slice(-_MEASURED_ROWS, None))
+        network = self.autoencoder.fit(features, seed=seed, progress=progress)
         unmeasured = Blend(
             layout,
             self,
-            self.autoencoder.fit(features, seed=seed, progress=progress),
+            network,
             Linear.fit(measured.numbers, layout.measured),
             Local.fit(measured.numbers, layout.measured, seed),
             Marginal.fit(features),
             EvidenceCurves.unfitted(len(_WEIGHTS), _SHARES),
             np.zeros((len(_WEIGHTS), len(layout.blocks)), dtype=np.float32),
+            metrics=network.metrics,
         )
         fitted = unmeasured.measured_on(measured)
         refuse_equal_scores(fitted, features)
@@ -130,15 +131,12 @@ class BlendSettings(DetectorSettings):
             *arrays["parts"],
         )
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Blend(Detector):
     """A fitted blend."""
 
-    own_settings: BlendSettings
+    settings: BlendSettings
     network: Autoencoder
     linear: Linear
     local: Local
@@ -149,14 +147,6 @@ class Blend(Detector):
     """What each block adds to each view's distance in nine rows of ten at the most: shape (views,
     blocks), float32. What it adds beyond that is its part in a row that is strange."""
     kind: ClassVar[str] = "blend"
-
-    @property
-    def settings(self) -> BlendSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.network.metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         buffers = buffers or Buffers()

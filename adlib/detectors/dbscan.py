@@ -16,8 +16,7 @@ columns: AUROC 0.956, average precision 0.16, 3.9 µs a row of one core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,13 +66,10 @@ class DbscanSettings(DetectorSettings):
             progress(1, 1, eps)
         figures = {"eps": eps, "core_rows": float(len(core)), "kept_rows": float(len(kept))}
         references = References(space, kept, np.full(len(kept), eps))
-        return Dbscan(features.layout, self, references, figures)
+        return Dbscan(features.layout, self, references, metrics=figures)
 
     def restore(self, layout: Layout, tensors: Tensors) -> Dbscan:  # noqa: D102
         return Dbscan(layout, self, References.restore(layout, tensors, self.most_columns))
-
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
 
 
 def neighbour_distances(points: Floats, neighbours: int) -> Floats:
@@ -112,18 +108,9 @@ def core_rows(points: Floats, eps: float, neighbours: int) -> Any:
 class Dbscan(Detector):
     """Core rows, and how near to one is near enough."""
 
-    own_settings: DbscanSettings
+    settings: DbscanSettings
     references: References
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "dbscan"
-
-    @property
-    def settings(self) -> DbscanSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     @property
     def adds_up(self) -> bool:  # noqa: D102

@@ -12,8 +12,8 @@ the cross-entropy of categories and booleans. The forward pass is NumPy; PyTorch
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -57,33 +57,21 @@ class DenseAutoencoderSettings(DetectorSettings):
         from adlib.detectors.dense_autoencoder_training import train_network  # noqa: PLC0415
 
         network, metrics = train_network(features, self, seed=seed, progress=progress)
-        return DenseAutoencoder(features.layout, self, network, metrics)
+        return DenseAutoencoder(features.layout, self, network, metrics=metrics)
 
     def restore(self, layout: Layout, tensors: Tensors) -> DenseAutoencoder:  # noqa: D102
         sizes = (layout.width, *self.layers, layout.width)
         refuse_other_shapes(tensors, Network.shapes(sizes))
         return DenseAutoencoder(layout, self, Network.restore(layout, tensors))
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class DenseAutoencoder(Detector):
     """A fitted dense autoencoder."""
 
-    own_settings: DenseAutoencoderSettings
+    settings: DenseAutoencoderSettings
     network: Network
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "dense_autoencoder"
-
-    @property
-    def settings(self) -> DenseAutoencoderSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> dict[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         buffers = buffers or Buffers()

@@ -21,8 +21,8 @@ columns: AUROC 0.946, average precision 0.10, 0.9 µs a row of one core.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -101,7 +101,7 @@ class GanSettings(DetectorSettings):
             trained.critic_of_rows,
             trained.critic_of_codes,
             classes,
-            {"steps": float(self.steps), "loss": trained.loss},
+            metrics={"steps": float(self.steps), "loss": trained.loss},
         )
 
     def restore(self, layout: Layout, tensors: Tensors) -> Gan:  # noqa: D102
@@ -123,15 +123,12 @@ class GanSettings(DetectorSettings):
             classes,
         )
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Gan(Detector):
     """A fitted adversarial pair."""
 
-    own_settings: GanSettings
+    settings: GanSettings
     encoder: Network
     generator: Network
     critic_of_rows: Floats
@@ -139,16 +136,7 @@ class Gan(Detector):
     critic_of_codes: Floats
     """For the row's code: (hidden, codes)."""
     classes: ValueClasses
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "gan"
-
-    @property
-    def settings(self) -> GanSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> dict[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         losses, _ = self._losses(features, buffers or Buffers())
@@ -172,7 +160,7 @@ class Gan(Detector):
         self.classes.weigh(losses)
         losses[self.layout.marks] = 0.0
         distance = self._critic_distance(wanted, outputs, codes)
-        share_out(losses, self.own_settings.feature_weight * distance)
+        share_out(losses, self.settings.feature_weight * distance)
         return losses, outputs
 
     def _critic_distance(self, wanted: FeatureMatrix, outputs: Floats, codes: Floats) -> Floats:

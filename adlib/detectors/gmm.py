@@ -17,8 +17,7 @@ columns: AUROC 0.934, average precision 0.09, 0.4 µs a row of one core.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -81,7 +80,10 @@ class GmmSettings(DetectorSettings):
             np.log(mixture.weights_),
             mixture.means_,
             mixture.precisions_cholesky_,
-            {"components": float(len(mixture.weights_)), "converged": float(mixture.converged_)},
+            metrics={
+                "components": float(len(mixture.weights_)),
+                "converged": float(mixture.converged_),
+            },
         )
         refuse_equal_scores(fitted, features)
         return fitted
@@ -101,9 +103,6 @@ class GmmSettings(DetectorSettings):
         )
         space = Space.restore(layout, part_of(tensors, "space"))
         return Gmm(layout, self, space, log_weights, means, precisions)
-
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
 
 
 def fit_mixture(points: Floats, settings: GmmSettings, seed: int, progress: Progress | None) -> Any:
@@ -161,7 +160,7 @@ def _without_small(mixture: Any, fraction: float) -> Any:
 class Gmm(Detector):
     """A fitted Gaussian mixture."""
 
-    own_settings: GmmSettings
+    settings: GmmSettings
     space: Space
     log_weights: Floats
     """Shape (components,)."""
@@ -169,16 +168,7 @@ class Gmm(Detector):
     """Shape (components, dimensions)."""
     precisions: Floats
     """Cholesky factors of the precisions: shape (components, dimensions, dimensions)."""
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "gmm"
-
-    @property
-    def settings(self) -> GmmSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     @property
     def adds_up(self) -> bool:  # noqa: D102

@@ -15,8 +15,8 @@ columns: AUROC 0.984, average precision 0.26, 0.2 µs a row of one core.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -67,22 +67,15 @@ class HistogramSettings(DetectorSettings):
             layout, self, Usual.restore(layout, **usual), Marginal.restore(layout, *arrays)
         )
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Histogram(Detector):
     """Fitted columns."""
 
-    own_settings: HistogramSettings
+    settings: HistogramSettings
     usual: Usual
     marginal: Marginal
     kind: ClassVar[str] = "histogram"
-
-    @property
-    def settings(self) -> HistogramSettings:  # noqa: D102 - said on the base
-        return self.own_settings
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         return column_sum(self._nats(features, buffers or Buffers()))

@@ -18,8 +18,7 @@ columns: AUROC 0.982, average precision 0.38, 4.6 µs a row of one core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -69,6 +68,7 @@ class IsolationForestSettings(DetectorSettings):
             rarity,
             trees,
             float(forest.max_samples_),
+            metrics={"trees": float(self.trees), "rows_a_tree": float(forest.max_samples_)},
         )
         refuse_equal_scores(fitted, features)
         return fitted
@@ -90,9 +90,6 @@ class IsolationForestSettings(DetectorSettings):
             Trees.restore(parts["trees"], columns),
             float(tensors["rows_a_tree"][0]),
         )
-
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
 
 
 def fit_forest(table: Floats, settings: IsolationForestSettings, seed: int) -> Any:
@@ -142,7 +139,7 @@ def rarities(features: FeatureMatrix) -> Floats:
 class IsolationForest(Detector):
     """Fitted trees."""
 
-    own_settings: IsolationForestSettings
+    settings: IsolationForestSettings
     usual: Usual
     rarity: Floats
     """By column of the matrix, in nats, zero where it is no category: (layout.width,), float32."""
@@ -152,19 +149,11 @@ class IsolationForest(Detector):
     kind: ClassVar[str] = "isolation_forest"
 
     @property
-    def settings(self) -> IsolationForestSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return {"trees": float(self.own_settings.trees), "rows_a_tree": self.rows}
-
-    @property
     def adds_up(self) -> bool:  # noqa: D102
         return False
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: ARG002, D102
-        rounds = int(np.ceil(np.log2(self.own_settings.rows_a_tree)))  # trees are no deeper
+        rounds = int(np.ceil(np.log2(self.settings.rows_a_tree)))  # trees are no deeper
         depths = self.trees.depths(table_of(features, self.rarity), rounds)
         shares = column_sum(depths) / (len(depths) * usual_depth(int(self.rows)))
         scores: Floats = np.exp2(-shares).astype(features.dtype)

@@ -14,8 +14,7 @@ columns: AUROC 0.922, average precision 0.12, 0.2 µs a row of one core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,13 +67,10 @@ class KmeansSettings(DetectorSettings):
         centres, reach = _large_clusters(points, clusters, self.crowded_fraction)
         figures = {"clusters": float(len(centres)), "rows": float(len(points))}
         references = References(space, centres, reach)
-        return Kmeans(features.layout, self, references, figures)
+        return Kmeans(features.layout, self, references, metrics=figures)
 
     def restore(self, layout: Layout, tensors: Tensors) -> Kmeans:  # noqa: D102
         return Kmeans(layout, self, References.restore(layout, tensors, self.most_columns))
-
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
 
 
 def fit_clusters(points: Floats, clusters: int, seed: int) -> Any:
@@ -105,18 +101,9 @@ def _large_clusters(points: Floats, clusters: Any, fraction: float) -> tuple[Flo
 class Kmeans(Detector):
     """Fitted clusters."""
 
-    own_settings: KmeansSettings
+    settings: KmeansSettings
     references: References
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "kmeans"
-
-    @property
-    def settings(self) -> KmeansSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     @property
     def adds_up(self) -> bool:  # noqa: D102

@@ -15,9 +15,8 @@ columns: AUROC 0.907, average precision 0.11, 4.6 µs a row of one core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -55,7 +54,8 @@ class KnnSettings(DetectorSettings):
         refuse_one_point(kept)
         reach = np.ones(len(kept), dtype=np.float32)
         references = References(space, kept, reach, self._neighbours_among(len(kept)))
-        fitted = Knn(features.layout, self, references, {"kept_rows": float(len(kept))})
+        metrics = {"kept_rows": float(len(kept))}
+        fitted = Knn(features.layout, self, references, metrics=metrics)
         if progress is not None:
             progress(1, 1, float(np.median(fitted.score(features.take(slice(0, 100))))))
         return fitted
@@ -67,26 +67,14 @@ class KnnSettings(DetectorSettings):
     def _neighbours_among(self, rows: int) -> int:
         return max(1, min(self.neighbours, rows // 10))
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Knn(Detector):
     """A kept sample of rows."""
 
-    own_settings: KnnSettings
+    settings: KnnSettings
     references: References
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "knn"
-
-    @property
-    def settings(self) -> KnnSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     @property
     def adds_up(self) -> bool:  # noqa: D102

@@ -14,9 +14,8 @@ columns: AUROC 0.882, average precision 0.08, 0.3 µs a row of one core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -55,7 +54,8 @@ class MahalanobisSettings(DetectorSettings):
         points = space.learned(features, min(_MOST_ROWS, _MOST_CELLS // space.dimensions))
         with single_thread():
             linear = Linear.fit(points.T, space.counts)
-        fitted = Mahalanobis(features.layout, self, space, linear, {"rows": float(len(points))})
+        metrics = {"rows": float(len(points))}
+        fitted = Mahalanobis(features.layout, self, space, linear, metrics=metrics)
         refuse_equal_scores(fitted, features)
         if progress is not None:
             progress(1, 1, float(np.median(fitted.score(features.take(slice(0, 1000))))))
@@ -70,27 +70,15 @@ class MahalanobisSettings(DetectorSettings):
         linear = Linear(*(np.asarray(parts[name], dtype=np.float32) for name in of_linear))
         return Mahalanobis(layout, self, space, linear)
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Mahalanobis(Detector):
     """A fitted centre and spread."""
 
-    own_settings: MahalanobisSettings
+    settings: MahalanobisSettings
     space: Space
     linear: Linear
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "mahalanobis"
-
-    @property
-    def settings(self) -> MahalanobisSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     @property
     def adds_up(self) -> bool:  # noqa: D102

@@ -17,8 +17,7 @@ columns: AUROC 0.879, average precision 0.10, 0.2 µs a row of one core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,7 +80,7 @@ class PcaSettings(DetectorSettings):
             components,
             _units_of(residuals, space.numbers),
             np.sqrt(found.explained_variance_[:enough] * enough),
-            figures,
+            metrics=figures,
         )
         refuse_equal_scores(fitted, features)
         return fitted
@@ -102,9 +101,6 @@ class PcaSettings(DetectorSettings):
         )
         space = Space.restore(layout, part_of(tensors, "space"))
         return Pca(layout, self, space, mean, components, units, spread)
-
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
 
 
 def fit_components(points: Floats, explained: float) -> tuple[Any, int]:
@@ -140,7 +136,7 @@ def _units_of(residuals: Floats, numbers: Flags) -> Floats:
 class Pca(Detector):
     """Fitted components."""
 
-    own_settings: PcaSettings
+    settings: PcaSettings
     space: Space
     mean: Floats
     """Shape (dimensions,)."""
@@ -150,16 +146,7 @@ class Pca(Detector):
     """What residuals are divided by: shape (dimensions,)."""
     spread: Floats
     """What places along the components are divided by: shape (components,)."""
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "pca"
-
-    @property
-    def settings(self) -> PcaSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     @property
     def adds_up(self) -> bool:  # noqa: D102

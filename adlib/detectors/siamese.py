@@ -20,8 +20,8 @@ columns: AUROC 0.783, average precision 0.14, 5.0 µs a row of one core.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -83,7 +83,7 @@ class SiameseSettings(DetectorSettings):
         figures = {"steps": float(self.steps), "loss": trained.loss}
         figures["kept_rows"] = float(len(trained.prototypes))
         usual = Usual.fit(features)
-        fitted = Siamese(features.layout, self, network, prototypes, usual, figures)
+        fitted = Siamese(features.layout, self, network, prototypes, usual, metrics=figures)
         refuse_equal_scores(fitted, features)
         return fitted
 
@@ -104,28 +104,16 @@ class SiameseSettings(DetectorSettings):
         neighbours = max(1, min(self.neighbours, len(prototypes) // 10))
         return KeptPoints(prototypes, reach, neighbours)
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Siamese(Detector):
     """A fitted Siamese network."""
 
-    own_settings: SiameseSettings
+    settings: SiameseSettings
     network: Network
     prototypes: KeptPoints
     usual: Usual
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "siamese"
-
-    @property
-    def settings(self) -> SiameseSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> dict[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     @property
     def adds_up(self) -> bool:  # noqa: D102

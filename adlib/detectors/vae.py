@@ -20,8 +20,8 @@ columns: AUROC 0.995, average precision 0.65, 1.6 µs a row of one core.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -98,7 +98,7 @@ class VaeSettings(DetectorSettings):
             Network(layout_of_numbers(self.codes), *trained.decoder),
             noise.astype(np.float32),
             classes,
-            {"steps": float(trained.steps), "loss": trained.loss},
+            metrics={"steps": float(trained.steps), "loss": trained.loss},
         )
 
     def restore(self, layout: Layout, tensors: Tensors) -> Vae:  # noqa: D102
@@ -118,31 +118,19 @@ class VaeSettings(DetectorSettings):
             ValueClasses.restore(layout, tensors),
         )
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class Vae(Detector):
     """A fitted variational autoencoder."""
 
-    own_settings: VaeSettings
+    settings: VaeSettings
     encoder: Network
     """From a row to the mean and the log of the variance of its code."""
     decoder: Network
     noise: Floats
     """Standard normal: shape (samples, codes), float32."""
     classes: ValueClasses
-    fit_metrics: dict[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "vae"
-
-    @property
-    def settings(self) -> VaeSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> dict[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
         losses, _ = self._losses(features, buffers or Buffers())
@@ -154,7 +142,7 @@ class Vae(Detector):
         return Judgement(column_sum(losses), np.ascontiguousarray(losses.T), expected)
 
     def codes(self, features: FeatureMatrix) -> Floats:  # noqa: D102
-        return self.encoder.outputs(features, Buffers())[: self.own_settings.codes].T
+        return self.encoder.outputs(features, Buffers())[: self.settings.codes].T
 
     def _losses(self, features: FeatureMatrix, buffers: Buffers) -> tuple[Floats, Floats]:
         """Return what each block adds, (blocks, rows), and the mean of what was decoded."""
@@ -166,7 +154,7 @@ class Vae(Detector):
         self.classes.weigh(losses)
         losses[self.layout.marks] = 0.0
         divergence = 0.5 * column_sum(np.square(mean) + np.square(spread) - log_variance - 1.0)
-        share_out(losses, self.own_settings.beta * np.maximum(divergence, 0.0))
+        share_out(losses, self.settings.beta * np.maximum(divergence, 0.0))
         return losses, decoded
 
     def _distances(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adlib.arrays import NumberColumn, row_count, take_rows
-from adlib.detectors import DETECTORS, Detector
+from adlib.detectors import DETECTORS, Detector, Judgement
 from adlib.encoding import EncodingSettings, Feature, Kind
 from adlib.errors import ModelError
 from adlib.model import exact_scores, fit_model, split
@@ -34,14 +34,11 @@ class Chance(Detector):
         return np.modf(np.abs(features.one_hot().sum(axis=1)) * 1e4)[0]
 
     def judge(self, features):
-        raise NotImplementedError
+        shares = np.ones((len(features), len(features.layout.blocks)))
+        return Judgement(self.score(features), shares, features.one_hot())
 
     def tensors(self):
         return {}
-
-    @property
-    def settings(self):
-        raise NotImplementedError
 
 
 def make_parcels(rows):
@@ -88,7 +85,7 @@ def good(parcels):
 
 @pytest.fixture(scope="module")
 def by_chance(good, parcels):
-    detector = Chance(good.detector.layout)
+    detector = Chance(good.detector.layout, good.detector.settings)
     scores = exact_scores(good.encoder, detector, split(parcels)[1])
     threshold = Threshold.calibrate(FractionThreshold(0.01), scores, None)
     return replace(good, detector=detector, threshold=threshold)
@@ -171,7 +168,7 @@ def test_the_report_has_a_figure_for_each_detector_and_kind(passed):
 def test_a_kind_that_cannot_be_planted_is_reported_as_none(good, parcels):
     encoder = replace(good.encoder, encodings=good.encoder.encodings[:3])
     numbers = {name: parcels[name] for name in NUMBERS}
-    model = replace(good, encoder=encoder, detector=Chance(encoder.layout))
+    model = replace(good, encoder=encoder, detector=Chance(encoder.layout, good.detector.settings))
     plain = examined(model, numbers).to_json()
     assert plain["by_kind"]["unseen_category"] is None
     assert plain["by_kind"]["broken_relation"] is not None

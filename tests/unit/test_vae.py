@@ -63,7 +63,7 @@ def test_what_rows_have_in_common_is_expected_of_a_row_that_breaks_it(numbers_of
 
 def test_the_divergence_of_the_code_is_part_of_the_score_and_is_shared_as_the_rest(learned, rows):
     fitted = QUICK.fit(learned, seed=3, progress=None)
-    without = replace(fitted, own_settings=replace(QUICK, beta=0.0))
+    without = replace(fitted, settings=replace(QUICK, beta=0.0))
     judged, distance = fitted.judge(rows), without.judge(rows)
     assert (judged.scores > distance.scores).all()
     shares, plain = (part.losses / part.scores[:, None] for part in (judged, distance))
