@@ -117,14 +117,23 @@ def read_source(spark: SparkSession, source: Source) -> DataFrame:
 def _opened(spark: SparkSession, source: Source) -> DataFrame:
     match source.format:
         case "table":
-            spark.conf.set(_FILES_AS_TABLES, "false")
-            return spark.read.options(**source.options).table(source.path)
+            return _named_table(spark, source)
         case "csv" | "json":
             return _read_lines(spark, source)
         case "parquet":
             return _read_parquet(spark, source)
         case other:
             return spark.read.format(other).options(**source.options).load(source.path)
+
+
+def _named_table(spark: SparkSession, source: Source) -> DataFrame:
+    """Open a table of the catalog; a name never means the files at a path, as it could in SQL."""
+    before = str(spark.conf.get(_FILES_AS_TABLES))
+    spark.conf.set(_FILES_AS_TABLES, "false")
+    try:
+        return spark.read.options(**source.options).table(source.path)
+    finally:
+        spark.conf.set(_FILES_AS_TABLES, before)
 
 
 def _refuse_working_names(names: Sequence[str], *, lines: bool) -> None:
