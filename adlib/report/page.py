@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from adlib.baselines import BASELINES
-from adlib.report import plots
+from adlib.report import curves, plots, scatters
 from adlib.report.drawing import Plot
 from adlib.report.values import Absent, Evaluation, Report, RunFigures, SampleFigures
 from adlib.report.wording import (
@@ -104,11 +104,11 @@ def _plots(
     return {
         "scores": plots.score_distribution(sample, report.flagged, report.run),
         "time": plots.anomalies_over_time(report.dates, report.flagged),
-        "telling": plots.telling_scatter(sample) if sample else None,
-        "latent": plots.latent_space(sample) if sample else None,
-        "training": plots.training_curve(fit.get("curve", ()), fit.get("steps")),
-        "roc": plots.roc_curve(evaluation) if evaluation else None,
-        "precision_recall": plots.precision_recall_curve(evaluation) if evaluation else None,
+        "telling": scatters.telling_scatter(sample) if sample else None,
+        "latent": scatters.latent_space(sample) if sample else None,
+        "training": curves.training_curve(fit.get("curve", ()), fit.get("steps")),
+        "roc": curves.roc_curve(evaluation) if evaluation else None,
+        "precision_recall": curves.precision_recall_curve(evaluation) if evaluation else None,
         "by_date": plots.metrics_by_date(by_date),
     }
 
