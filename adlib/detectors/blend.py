@@ -1,12 +1,12 @@
 """Several views of a row in one score: network, linear, local, and every column by itself.
 
 The autoencoder sees relations that bend, a robust Mahalanobis distance those that do not, distances
-to a few hundred centres see what lies apart from all crowds or from most; a number's tail and size
-and a category's rarity are what shows in one column alone. Each view's distance becomes evidence:
--log of the share of the sample's rows that lie at least as far, read off the bulk and continued
-beyond it in a straight line, so that no view's scale matters. As many nats as the bulk can vouch
-for count in full, and more by their logarithm, so that no view drowns the others. The score is the
-weighted sum.
+to a few hundred centres see what lies apart from all crowds or from most, whichever tells more; a
+number's tail and size and a category's rarity are what shows in one column alone. Each view's
+distance becomes evidence: -log of the share of the sample's rows that lie at least as far, read off
+the bulk and continued beyond it in a straight line, so that no view's scale matters. As many nats
+as the bulk can vouch for count in full, and more by their logarithm, so that no view drowns the
+others. The score is the weighted sum.
 
 Good where nobody knows what the anomalies look like: no view finds what all of them find. Bad where
 one view alone is telling and the budget is tiny: the others then speak of other rows. Cost: the
@@ -39,16 +39,18 @@ from adlib.detectors.network import column_sum
 from adlib.detectors.parts import joined, part_of
 
 _WEIGHTS = {
-    "network": 3.0,
-    "linear": 2.0,
-    "nearest": 2.0,
-    "groups": 2.0,
-    "tail": 1.0,
-    "size": 2.0,
-    "rarity": 11.0,
+    "network": 6.0,
+    "linear": 3.0,
+    "nearest": 4.0,
+    "groups": 4.0,
+    "tail": 5.0,
+    "size": 1.0,
+    "rarity": 16.0,
 }
-"""What a nat of each view's evidence counts: much alike, for which view tells differs from table to
-table, and less where two look at one thing; a category has the network and its rarity alone."""
+"""What a nat of each view's evidence counts: relations, places and single columns much alike, for
+which of them tells differs from table to table; a category has the network and its rarity alone."""
+_PLACES = [*_WEIGHTS].index("nearest"), [*_WEIGHTS].index("groups")
+"""Two looks at one thing, of which the more telling counts."""
 _SHARES = (0.5, 0.2, 0.1, 0.05)
 """Shares of the rows whose distance reaches each knot; none so small that the anomalies among the
 rows could bend the curve that they are judged by."""
@@ -184,6 +186,9 @@ class Blend(Detector):
         doubted = votes > _VOUCHED
         votes[doubted] = _VOUCHED * (1.0 + np.log(votes[doubted] / _VOUCHED))
         votes *= np.asarray([*_WEIGHTS.values()], dtype=votes.dtype)[:, None]
+        nearest, groups = (votes[place] for place in _PLACES)
+        nearest[nearest < groups] = 0.0
+        groups[groups <= nearest] = 0.0
         return votes
 
     def _parts(
