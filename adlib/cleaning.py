@@ -1,4 +1,4 @@
-"""What may be deleted after some time: old models, records, quarantine, reports and logs.
+"""What may be deleted after some time: models, records, quarantine, reports, logs, leftovers.
 
 Only what this package wrote is ever named: a thing has to have the name and the content that we
 give it, and to be where we put it. Everything else stays, and nothing outside of the paths of the
@@ -7,9 +7,11 @@ configuration is looked at.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +30,12 @@ _DATE = re.compile(r"dt=\d{4}-\d{2}-\d{2}")
 _RECORD = re.compile(r"run-[0-9a-f]{16}\.parquet")
 _QUARANTINED = re.compile(r"quarantine-[0-9a-f]{16}(-\d+)?\.parquet")
 _COMPARISON = re.compile(r"compare-[0-9a-f]{16}")
+_PREPARING = re.compile(r"preprocess-(table|dt=\d{4}-\d{2}-\d{2})")
+_STAGED = {
+    *("features", "quarantine", "replaced"),
+    *("records", "anomalies", "scores", "record", "daily_summary"),
+}
+"""What preprocess and score stage below `work.path` until it is moved into place."""
 _AGE = re.compile(r"([1-9]\d{0,4})d")
 _MODEL_FILES = {"model.json", "tensors.safetensors"}
 _COLUMNS = ("status", "ended_at", "model_version", "anomalies_file")
@@ -39,6 +47,8 @@ class Places:
 
     models: Registry
     output: Path
+    staging: Path
+    """Below `work.path`; nobody may be at work there while something of it is deleted."""
     logs: Sequence[Path]
 
 
@@ -47,7 +57,7 @@ class Leftover:
     """One thing that may go."""
 
     kind: str
-    """model, unfinished model, record, quarantine, report, comparison or log."""
+    """model, unfinished model, record, quarantine, report, comparison, unfinished run or log."""
     path: Path
     since: datetime
     """When it was last written."""
@@ -99,6 +109,7 @@ def leftovers(places: Places, before: datetime) -> list[Leftover]:
         *_old_records(records),
         *_dated(places.output / "quarantine"),
         *_reports(places.output / "reports"),
+        *_unfinished_runs(places.staging),
         *(_leftover("log", file) for file in places.logs),
     ]
     return [leftover for leftover in found if leftover.since < before]
@@ -193,6 +204,16 @@ def _reports(directory: Path) -> Iterator[Leftover]:
             yield _leftover("comparison", entry)
 
 
+def _unfinished_runs(staging: Path) -> Iterator[Leftover]:
+    """Find what runs that were killed had staged; one that goes on has written to it lately."""
+    for entry in _directories(staging):
+        if not any(name.fullmatch(entry.name) for name in (_ID, _PREPARING, _UNFINISHED)):
+            continue
+        with suppress(FileNotFoundError):  # its run has ended while it was looked at
+            if {file.name for file in entry.iterdir()} <= _STAGED:
+                yield _leftover("unfinished run", entry)
+
+
 def _directories(parent: Path) -> list[Path]:
     """Return the directories in a directory, links left out."""
     if not parent.is_dir():
@@ -202,8 +223,12 @@ def _directories(parent: Path) -> list[Path]:
 
 def _leftover(kind: str, path: Path, note: str = "") -> Leftover:
     """Measure a thing; it is as old as its newest file."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    stats = [file.stat() for file in files] or [path.stat()]
+    files = [path] if path.is_file() else _files_below(path)
+    stats = [file.lstat() for file in files] or [path.stat()]
     newest = max(stat.st_mtime for stat in stats)
     since = datetime.fromtimestamp(newest).astimezone()
     return Leftover(kind, path, since, sum(stat.st_size for stat in stats) if files else 0, note)
+
+
+def _files_below(directory: Path) -> list[Path]:
+    return [Path(parent, name) for parent, _, names in os.walk(directory) for name in names]

@@ -44,7 +44,7 @@ from adlib.runs import REFUSED, RunRecord, published_run, write_rows
 from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of, refuse_unread_labels
-from adlib.spark.ledger import Ledger, read_ledger, sole_run
+from adlib.spark.ledger import Ledger, read_ledger, sole_run, staging_directory
 from adlib.spark.planning import NEW
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
@@ -267,7 +267,7 @@ def record_refusal(job: Job, error: AdlibError) -> None:
         quarantined_by_problem=job.summary.figures.get("quarantined_by_problem"),
     )
     try:
-        file = write_rows([record.row()], RUNS, job.work / "staging" / "refused")
+        file = write_rows([record.row()], RUNS, staging_directory(job.work) / "refused")
         Publisher(job.output).place_record(record.event_date, file, record.run_id)
     except (AdlibError, OSError) as unusable:  # the refusal is what matters, and it is raised
         _LOG.warning("The refusal is not recorded in runs/: %s", unusable)

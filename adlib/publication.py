@@ -22,7 +22,7 @@ from adlib.publishing import Bundle, CountedTable, Manifest, Publisher
 from adlib.readers import Published, write_guide
 from adlib.runs import PUBLISHED, RunRecord, over_delivers, write_rows
 from adlib.runs import arrow_schema as schema_of
-from adlib.spark.ledger import DateLedger, Ledger
+from adlib.spark.ledger import DateLedger, Ledger, staging_directory
 from adlib.spark.preprocessing import read_quarantine
 from adlib.spark.records import (
     DateCounts,
@@ -82,7 +82,7 @@ def publish_scored(
     job: Job, features: DataFrame, parts: ModelParts, ledger: Ledger, run_id: str
 ) -> Mapping[date, DateCounts]:
     """Score, check that the counts add up, and publish date by date; return what was counted."""
-    with _staging(job.work / "staging" / run_id) as staging:
+    with _staging(staging_directory(job.work) / run_id) as staging:
         with job.summary.stage("score"):
             records = _score_into(job, features, parts, run_id, staging)
             files = _files(job, records, ledger, staging)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ from adlib.cli.logs import log_directory, logs_in
 from adlib.cli.options import ConfigOption, JsonOption, QuietOption, SetOption
 from adlib.config import load_config
 from adlib.printing import print_leftovers
-from adlib.spark.ledger import sole_run
+from adlib.spark.ledger import sole_run, staging_directory
 from adlib.wiring import registry_of
 
 
@@ -33,15 +34,16 @@ def clean(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Delete old models, records of runs, quarantine, reports and logs.
+    """Delete old models, records of runs, quarantine, reports, logs and what killed runs left.
 
     The promoted model stays, and one with which a date was published since then.
     """
     loaded = load_config(config, settings or ())
     before = datetime.now(UTC) - parse_age(older_than)
     work, output = loaded.work.path.resolve(), loaded.output.path.resolve()
-    places = Places(registry_of(loaded), output, logs_in(log_directory(work)))
-    with nullcontext() if dry_run else sole_run(work, "score", None):
+    logs = logs_in(log_directory(work))
+    places = Places(registry_of(loaded), output, staging_directory(work), logs)
+    with nullcontext() if dry_run else _nobody_else(work):
         found = leftovers(places, before)
         if not quiet:
             print_leftovers(found, dry_run=dry_run)
@@ -50,6 +52,13 @@ def clean(
                 leftover.delete()
     if as_json:
         print(json.dumps(_plain(found, dry_run=dry_run)))  # noqa: T201 - the contract's last line
+
+
+@contextmanager
+def _nobody_else(work: Path) -> Iterator[None]:
+    """Keep every run from preparing or scoring while things are deleted."""
+    with sole_run(work, "preprocess", None), sole_run(work, "score", None):
+        yield
 
 
 def _plain(found: Sequence[Leftover], *, dry_run: bool) -> dict[str, Any]:

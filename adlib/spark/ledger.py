@@ -310,6 +310,11 @@ def _ledger_file(work: Path, day: date | None) -> Path:
     return work / "ledger" / ("table.json" if day is None else f"dt={day.isoformat()}.json")
 
 
+def staging_directory(work: Path) -> Path:
+    """Return where runs stage what they write, each in a directory of its own."""
+    return work / "staging"
+
+
 @contextmanager
 def staging(work: Path, day: date | None) -> Iterator[Path]:
     """Lend an empty directory to the one run that prepares this date, or the whole table.
@@ -320,7 +325,7 @@ def staging(work: Path, day: date | None) -> Iterator[Path]:
     Raises:
         BusyError: another run is preparing it.
     """
-    directory = work / "staging" / f"preprocess-{_date_name(day)}"
+    directory = staging_directory(work) / f"preprocess-{_date_name(day)}"
     with sole_run(work, "preprocess", day):
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
@@ -351,7 +356,7 @@ def _date_name(day: date | None) -> str:
 @contextmanager
 def _locked(work: Path, command: str, day: date | None, *, shared: bool) -> Iterator[None]:
     """Hold a lock that the system releases when the process ends, however it ends."""
-    locks = work / "staging" / "locks"
+    locks = staging_directory(work) / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / f"{command}-{_date_name(day)}").open("w", encoding="utf-8") as file:
         try:

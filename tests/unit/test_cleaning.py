@@ -33,7 +33,7 @@ def written(path, moment=OLD):
 
 @pytest.fixture
 def places(tmp_path):
-    return Places(Registry(tmp_path / "models"), tmp_path / "out", ())
+    return Places(Registry(tmp_path / "models"), tmp_path / "out", tmp_path / "staging", ())
 
 
 @pytest.fixture
@@ -148,6 +148,29 @@ class TestFiles:
     def test_anomalies_and_scores_stay(self, places):
         for table in ("anomalies", "scores", "daily_summary"):
             written(places.output / table / "dt=2024-02-29" / f"{table}-{'a' * 16}.parquet")
+        assert not found(places)
+
+    @pytest.mark.parametrize(
+        ("name", "table"),
+        [
+            ("preprocess-table", "features"),
+            ("preprocess-dt=2024-02-29", "replaced"),
+            ("a" * 16, "records"),
+            (f".{'a' * 16}.cleaned", "records"),
+        ],
+    )
+    def test_what_killed_runs_staged_goes_once_it_is_old(self, places, name, table):
+        file = written(places.staging / name / table / "dt=2024-02-29" / "part-0.parquet")
+        assert list(found(places)) == [places.staging / name]
+        aged(file, YOUNG)
+        assert not found(places)
+
+    def test_what_no_run_stages_stays(self, places, tmp_path):
+        written(places.staging / "locks" / "score-table")
+        written(places.staging / "preprocess-table" / "notes.txt")
+        written(places.staging / "mine" / "features" / "part-0.parquet")
+        elsewhere = written(tmp_path / "elsewhere" / "records" / "part-0.parquet").parents[1]
+        (places.staging / ("b" * 16)).symlink_to(elsewhere)
         assert not found(places)
 
     def test_nothing_is_found_where_nothing_is(self, places):

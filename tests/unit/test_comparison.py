@@ -209,7 +209,7 @@ def test_tables_are_written_whole_and_old_ones_may_go(tmp_path, comparison):
     assert [row["detector"] for row in read] == [row["detector"] for row in comparison.rows()]
     assert float(read[0]["auroc"]) == comparison.rows()[0]["auroc"]
     assert read[0]["problem"] == ""
-    places = Places(Registry(tmp_path / "models"), tmp_path / "out", ())
+    places = Places(Registry(tmp_path / "models"), tmp_path / "out", tmp_path / "staging", ())
     assert leftovers(places, LIMIT) == []
     aged(where)
     assert [(one.kind, one.path) for one in leftovers(places, LIMIT)] == [("comparison", where)]
