@@ -8,7 +8,7 @@ from adlib.config.detectors import DetectorConfig
 from adlib.config.loading import load_config
 from adlib.config.schema import Config, config_digest, json_schema
 from adlib.config.thresholds import ThresholdConfig
-from adlib.config.wording import yaml_text
+from adlib.config.wording import shortened, yaml_text
 
 __all__ = [
     "Config",
@@ -17,5 +17,6 @@ __all__ = [
     "config_digest",
     "json_schema",
     "load_config",
+    "shortened",
     "yaml_text",
 ]

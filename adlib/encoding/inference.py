@@ -17,7 +17,9 @@ LEFT_OUT = "left out: "
 _IDENTIFIER_ROWS = 1000
 """With fewer values than this, all of them being different says nothing."""
 _IDENTIFIER_SHARE = 0.9
-_WORDS_OF_TEXT = 4.0
+_WORDS_OF_TEXT, _TIMES_OF_TEXT, _TIMES_OF_MANY = 4.0, 2.0, 10.0
+"""So many words on average are free text where a value stands at most twice on average, or where a
+thousand and more do at most ten times: sentences made of parts, and no titles of things."""
 _WEEK = 7
 _SAMPLED_VALUES = 1000
 
@@ -116,10 +118,10 @@ def _decide_text(column: TextColumn, feature: Feature) -> tuple[Feature | None, 
         return None, f"{LEFT_OUT}always missing"
     if len(used) == 1 and present == len(column):
         return None, f"{LEFT_OUT}constant"
-    mostly_different = len(used) >= _IDENTIFIER_SHARE * present
-    if _mean_words(column, used) >= _WORDS_OF_TEXT and mostly_different:
-        return replace(feature, kind=Kind.TEXT), "text: many words, hardly any value twice"
-    if mostly_different and present >= _IDENTIFIER_ROWS:
+    most_times = _TIMES_OF_MANY if len(used) >= _IDENTIFIER_ROWS else _TIMES_OF_TEXT
+    if present <= most_times * len(used) and _mean_words(column, used) >= _WORDS_OF_TEXT:
+        return replace(feature, kind=Kind.TEXT), "text: many words, many different values"
+    if len(used) >= _IDENTIFIER_SHARE * present and present >= _IDENTIFIER_ROWS:
         return None, f"{LEFT_OUT}an identifier (hardly any value stands twice)"
     return feature, f"categorical: {len(used)} values"
 

@@ -14,6 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.dataset as ds
 import pyarrow.json as pajson
 
+from adlib.config import shortened
 from adlib.errors import ConfigError, InputError
 from adlib.spark.session import open_session
 from adlib.spark.tables import Source, read_source
@@ -72,14 +73,38 @@ def take_glimpse(path: str, named_format: str | None) -> Glimpse:
     try:
         glimpse = _of_lines(files, kind) if kind in {"csv", "json"} else _of_columns(files, kind)
     except (pa.ArrowException, OSError, UnicodeError) as error:
-        raise InputError(
-            f"{path} cannot be read as {kind}: {' '.join(str(error).split())[:200]}. Name its "
-            "format with --format, or look at the file."
-        ) from error
+        raise _unreadable(path, files, kind, error) from error
     if not glimpse.table.num_rows:
         raise InputError.nothing_to_read(path, "Give --source a table that has some.")
     _refuse_times_of_day(path, glimpse)
     return glimpse
+
+
+def _unreadable(path: str, files: Sequence[Path], kind: str, error: Exception) -> InputError:
+    """Name the file that is no whole one of its kind, else say what the reader says."""
+    broken = next((file for file in files if not _opens(file, kind)), None)
+    if broken is not None:
+        return InputError(
+            f"The file {broken} cannot be read as {kind}: it is damaged, cut short or of another "
+            "format. Restore it or leave it out of --source; if it is of another format, name that "
+            "with --format."
+        )
+    said = shortened(str(error)).rstrip(".")
+    return InputError(
+        f"{path} cannot be read as {kind}: {said}. Look at the files, or name their format with "
+        "--format."
+    )
+
+
+def _opens(file: Path, kind: str) -> bool:
+    """Tell whether the head or the footer of a file is one of its kind."""
+    if kind in {"csv", "json"}:
+        return True  # whatever lines it holds
+    try:
+        ds.dataset([str(file)], format=kind)
+    except (pa.ArrowException, OSError):
+        return False
+    return True
 
 
 def _refuse_times_of_day(path: str, glimpse: Glimpse) -> None:

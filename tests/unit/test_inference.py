@@ -76,6 +76,19 @@ class TestChoosingFeatures:
         assert kept["country"].kind is Kind.TEXT
         assert note.startswith("text")
 
+    def test_sentences_some_of_which_repeat_are_text_and_those_that_all_do_are_names(self):
+        tables = {
+            (self.ROWS, self.ROWS * 2 // 3): Kind.TEXT,
+            (self.ROWS, self.ROWS // 10): Kind.CATEGORY,
+            (9000, 1000): Kind.TEXT,
+            (9000, 800): Kind.CATEGORY,
+            (20_000, 1000): Kind.CATEGORY,
+        }
+        for (rows, sentences), kind in tables.items():
+            said = [f"customer called about order {row % sentences}" for row in range(rows)]
+            kept, _ = self.choose(COUNTRY, texts(said))
+            assert kept["country"].kind is kind
+
     def test_what_the_configuration_names_is_kept_whatever_it_holds(self):
         kept, note = self.choose(AMOUNT, numbers([5.0] * 9), declared=True)
         assert "amount" in kept

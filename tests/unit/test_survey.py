@@ -283,6 +283,13 @@ class TestGlimpse:
         with pytest.raises(error, match=re.escape(said)):
             survey(take_glimpse(str(tmp_path / name), None))
 
+    def test_a_file_that_was_cut_short_is_named_among_whole_ones(self, tmp_path):
+        for part in "abc":
+            pq.write_table(pa.table({"a": list(range(100))}), tmp_path / f"{part}.parquet")
+        (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-20])
+        with pytest.raises(InputError, match=r"b\.parquet cannot be read.*cut short.*Restore it"):
+            take_glimpse(str(tmp_path), None)
+
     def test_a_time_of_day_that_spark_cannot_read_is_refused(self, tmp_path):
         table = pa.table({"at": pa.array([1, 2], pa.time64("us"))})
         pq.write_table(table, tmp_path / "t.parquet")
