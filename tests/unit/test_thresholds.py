@@ -43,6 +43,23 @@ def grades(threshold, scores):
     return threshold.severities(np.asarray(scores, dtype=np.float64)).tolist()
 
 
+@pytest.mark.parametrize(
+    ("calibration_rows", "reached"),
+    [
+        (800, {"low", "critical"}),
+        (1000, {"low", "medium", "critical"}),
+        (3600, {"low", "medium", "critical"}),
+        (3800, {"low", "medium", "high", "critical"}),
+    ],
+)
+def test_which_severities_there_are_goes_by_how_many_calibration_rows_reach_the_cut(
+    calibration_rows, reached
+):
+    scores = np.arange(calibration_rows, dtype=np.float64)
+    threshold = Threshold.calibrate(BudgetThreshold(fraction=0.005), scores, None)
+    assert set(grades(threshold, scores[scores >= threshold.cut] + 0.5)) == reached
+
+
 class TestCuts:
     @pytest.mark.parametrize(
         ("settings", "flagged", "asked"),
