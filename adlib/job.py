@@ -71,7 +71,12 @@ class Job:
     @property
     def run_date(self) -> date:
         """The date of what has none: the one asked for, else today where dates begin."""
-        return self.day or datetime.now(ZoneInfo(self.config.source.timezone)).date()
+        return run_date_of(self.config, self.day)
+
+
+def run_date_of(config: Config, day: date | None) -> date:
+    """Return the date of what has none: the one asked for, else today where dates begin."""
+    return day or datetime.now(ZoneInfo(config.source.timezone)).date()
 
 
 def trained_before(job: Job) -> date | None:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.artifacts import StoredModel, document_of, unpack
-from adlib.config import config_digest
+from adlib.config import Config, config_digest
 from adlib.encoding import LEFT_OUT
 from adlib.errors import AdlibError
 from adlib.evaluation import evaluate_rows
@@ -32,6 +32,7 @@ from adlib.job import (
     plan_training,
     refuse_absent_columns,
     refuse_much_quarantine,
+    run_date_of,
     run_id_of,
     trained_before,
 )
@@ -52,7 +53,7 @@ from adlib.spark.scoring import Carried, Request
 from adlib.spark.second_pass import score_dates
 from adlib.spark.tables import column, read_source
 from adlib.spark.training import train_on_driver, train_on_executor
-from adlib.summary import NOTHING_TO_DO
+from adlib.summary import NOTHING_TO_DO, Summary
 from adlib.wiring import (
     candidates_of,
     paths_of,
@@ -250,25 +251,26 @@ def _tell_of_left_dates(job: Job, ledger: Ledger) -> None:
         job.summary.add(dates_no_longer_in_the_source=len(left))
 
 
-def record_refusal(job: Job, error: AdlibError) -> None:
+def record_refusal(config: Config, summary: Summary, error: AdlibError) -> None:
     """Leave a row in `runs/` that says why a run published nothing."""
-    message = str(error)
-    parts = [config_digest(job.config), str(job.day), job.summary.command, message]
+    message, output = str(error), config.output.path.resolve()
+    parts = [config_digest(config), str(summary.day), summary.command, message]
     record = RunRecord(
-        event_date=job.run_date,
+        event_date=run_date_of(config, summary.day),
         run_id=hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16],
         status=REFUSED,
-        started_at=job.summary.started_at,
+        started_at=summary.started_at,
         ended_at=datetime.now(UTC),
         message=message,
-        config_digest=config_digest(job.config),
-        rows_read=job.summary.figures.get("rows_read"),
-        context_rows=job.summary.figures.get("context_rows"),
-        quarantined_by_problem=job.summary.figures.get("quarantined_by_problem"),
+        config_digest=config_digest(config),
+        rows_read=summary.figures.get("rows_read"),
+        context_rows=summary.figures.get("context_rows"),
+        quarantined_by_problem=summary.figures.get("quarantined_by_problem"),
     )
     try:
-        file = write_rows([record.row()], RUNS, staging_directory(job.work) / "refused")
-        Publisher(job.output).place_record(record.event_date, file, record.run_id)
+        staging = staging_directory(config.work.path.resolve())
+        file = write_rows([record.row()], RUNS, staging / "refused")
+        Publisher(output).place_record(record.event_date, file, record.run_id)
     except (AdlibError, OSError) as unusable:  # the refusal is what matters, and it is raised
         _LOG.warning("The refusal is not recorded in runs/: %s", unusable)
 

@@ -25,7 +25,7 @@ from adlib.cli.options import (
 )
 from adlib.cli.traces import bare_words
 from adlib.config import Config, load_config
-from adlib.doctor import preflight
+from adlib.doctor import preflight, refuse_unready_source
 from adlib.errors import AdlibError, InputError, ModelError
 from adlib.job import Job
 from adlib.printing import print_summary
@@ -38,6 +38,8 @@ from adlib.tracking import track
 _LOG = logging.getLogger(__name__)
 _TRACKED = frozenset({"train", "run"})
 """The commands that MLflow is told of, where the configuration asks for it."""
+_READ_THE_SOURCE = frozenset({"preprocess", "run"})
+"""Commands that end at once where the source is not there or lacks a column."""
 _PUBLISH_NOTHING = {"report", "compare"}
 """Commands that have no date to be refused."""
 
@@ -75,21 +77,22 @@ def story(
 
 def _tell(loaded: Config, summary: Summary, tell: Callable[[Job], object], *, quiet: bool) -> None:
     """Run a story, showing how far it is; leave a record of what refused it."""
-    spark = open_session(f"adlib {summary.command} {loaded.name}", summary.log)
-    with shown(quiet=quiet) as meter:
-        summary.meter = meter
-        job = Job(loaded, spark, summary, summary.day)
-        try:
-            with watched(spark, meter.at):
-                tell(job)
-                if summary.command in _TRACKED:
-                    track(job)
-        except Exception as error:
-            known = explained(error)
-            publishes = summary.command not in _PUBLISH_NOTHING
-            if publishes and isinstance(known, InputError | ModelError):
-                pipelines.record_refusal(job, known)
-            raise
+    try:
+        if summary.command in _READ_THE_SOURCE:
+            refuse_unready_source(loaded)
+        spark = open_session(f"adlib {summary.command} {loaded.name}", summary.log)
+        with shown(quiet=quiet) as meter, watched(spark, meter.at):
+            summary.meter = meter
+            job = Job(loaded, spark, summary, summary.day)
+            tell(job)
+            if summary.command in _TRACKED:
+                track(job)
+    except Exception as error:
+        known = explained(error)
+        publishes = summary.command not in _PUBLISH_NOTHING
+        if publishes and isinstance(known, InputError | ModelError):
+            pipelines.record_refusal(loaded, summary, known)
+        raise
 
 
 def _failure(error: Exception, log: Path, *, private: bool) -> AdlibError:

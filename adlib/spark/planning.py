@@ -110,7 +110,7 @@ def make_plan(schema: T.StructType, preparation: Preparation, new: Collection[st
     """
     fields = [field for field in schema.fields if field.name != MALFORMED]
     _check_uses(preparation)
-    _check_columns(T.StructType(fields), preparation)
+    check_columns(T.StructType(fields), preparation)
     columns, left_out = [], {}
     for field in fields:
         reason = NEW if field.name in new else _why_not(field, preparation)
@@ -150,7 +150,7 @@ def _check_uses(preparation: Preparation) -> None:
         raise ConfigError("windows need source.event_time, and none is given. Name it.")
 
 
-def _check_columns(schema: T.StructType, preparation: Preparation) -> None:
+def check_columns(schema: T.StructType, preparation: Preparation) -> None:
     """Refuse columns that are named and not there, or are used and cannot be, all at once."""
     wanted = dict.fromkeys([*preparation.used, *preparation.exclude])
     missing = [name for name in wanted if name not in schema.names]

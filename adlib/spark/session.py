@@ -162,6 +162,12 @@ def _started(name: str, log_level: str) -> SparkSession:
         ) from error
 
 
+def starts_embedded() -> bool:
+    """Tell whether Spark would start here with nobody's settings: a plain path is a local one."""
+    theirs = {*_SUBMITTED, "PYSPARK_SUBMIT_ARGS", "SPARK_HOME", "SPARK_CONF_DIR", "HADOOP_CONF_DIR"}
+    return theirs.isdisjoint(os.environ) and SparkSession.getActiveSession() is None
+
+
 def master_is_configured(environment: Mapping[str, str]) -> bool:
     """Tell whether spark-submit, PYSPARK_SUBMIT_ARGS or spark-defaults.conf names a master."""
     return (

@@ -255,10 +255,7 @@ def _unreadable(where: str, error: PySparkException) -> Exception:
     """Return what to raise for a source that Spark could not resolve."""
     condition = str(error.getCondition())
     if condition in _NOT_FOUND:
-        return InputError(
-            f"Expected a table at {where}, found nothing there. Check source.path and "
-            "source.format, and that the place is reachable from here."
-        )
+        return nothing_there(where)
     if condition == "PARSE_SYNTAX_ERROR":
         return InputError(
             f"Expected the name of a table, found {where!r}. Write source.path as name, "
@@ -271,6 +268,14 @@ def _unreadable(where: str, error: PySparkException) -> Exception:
     first_line = str(error).splitlines()[0]
     advice = "Check source.path, source.format and source.options."
     return InputError(f"{where} cannot be read: {first_line} {advice}")
+
+
+def nothing_there(where: str) -> InputError:
+    """Say that there is no table where one is expected."""
+    return InputError(
+        f"Expected a table at {where}, found nothing there. Check source.path and "
+        "source.format, and that the place is reachable from here."
+    )
 
 
 def typed_kind(data_type: T.DataType) -> str | None:

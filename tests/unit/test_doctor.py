@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from adlib.doctor import driver, examine, places, preflight
+from adlib.doctor import driver, examine, places, preflight, refuse_unready_source
 from adlib.doctor.executors import judged, packages_of_executors
-from adlib.errors import ConfigError
+from adlib.errors import ConfigError, InputError
 from adlib.spark.probing import Probe, installed_version
 
 ROOT = Path(__file__).parents[2]
@@ -180,3 +182,64 @@ class TestPlaces:
         refuse_writing_to(monkeypatch, tmp_path / "closed")
         with pytest.raises(ConfigError, match=r"closed cannot be written to; .*spark.local.dir"):
             preflight(config, "score")
+
+
+class TestSource:
+    """Before Spark starts only that is refused which Spark would refuse, in the same words."""
+
+    @pytest.fixture(autouse=True)
+    def _nobody_configured_spark(self, monkeypatch):
+        monkeypatch.setattr("adlib.doctor.source.starts_embedded", lambda: True)
+
+    @pytest.fixture
+    def keyed(self, config, tmp_path):
+        pq.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "source" / "b.parquet")
+        pq.write_table(pa.table({"a": [1], "id": [1]}), tmp_path / "source" / "c.parquet")
+
+        def keyed(path="source", **source):
+            place = path if ":" in path else str(tmp_path / path)
+            changed = {"path": place, "key": ("id",), **source}
+            return config.model_copy(update={"source": config.source.model_copy(update=changed)})
+
+        return keyed
+
+    def test_a_source_that_is_not_there_is_refused(self, keyed):
+        with pytest.raises(InputError, match=r"Expected a table at .*absent, found nothing there"):
+            refuse_unready_source(keyed("absent"))
+
+    def test_a_missing_column_is_named_beside_those_of_the_first_file(self, keyed):
+        for path in ("source", "source/b.parquet"):
+            with pytest.raises(InputError, match=r"has no column 'id'; it has 'a', 'b'"):
+                refuse_unready_source(keyed(path))
+
+    def test_a_table_with_its_columns_passes(self, keyed):
+        refuse_unready_source(keyed("source/c.parquet"))
+        refuse_unready_source(keyed(key=("a",)))
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            {"options": {"mergeSchema": "true"}},
+            {"format": "csv"},
+            {"path": "hdfs://node/absent"},
+            {"format": "table", "path": "absent"},
+        ],
+    )
+    def test_what_cannot_be_told_without_spark_is_left_to_it(self, keyed, source):
+        refuse_unready_source(keyed(**source))
+
+    @pytest.mark.parametrize("name", ["_metadata", "id=1/x.parquet", ".b.parquet", "a.parquet"])
+    def test_what_spark_would_take_columns_from_is_not_passed_over(self, keyed, tmp_path, name):
+        (tmp_path / "source" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "source" / "b.parquet").rename(tmp_path / "source" / name)
+        if name == "a.parquet":
+            (tmp_path / "source" / name).write_bytes(b"no Parquet")
+        refuse_unready_source(keyed())
+
+    def test_where_somebody_configured_spark_a_plain_path_may_be_elsewhere(
+        self, keyed, monkeypatch
+    ):
+        monkeypatch.setattr("adlib.doctor.source.starts_embedded", lambda: False)
+        refuse_unready_source(keyed("absent"))
+        with pytest.raises(InputError, match="found nothing there"):
+            refuse_unready_source(keyed(path="file:/absent"))
