@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from adlib.errors import ModelError
 from adlib.printing import print_models
 from adlib.wiring import registry_of
 
+_LOG = logging.getLogger(__name__)
+
 
 @models_app.command("list")
 def list_models(
@@ -22,14 +25,17 @@ def list_models(
 ) -> None:
     """List the models of the configuration's name, and say which of them are refused."""
     registry = registry_of(load_config(config, settings or ()))
-    problems = {model_id: registry.problem_with(model_id) for model_id in registry.ids()}
+    promoted = registry.promoted()
+    listed = sorted({*registry.ids(), *([promoted] if promoted else [])})
+    problems = {model_id: registry.problem_with(model_id) for model_id in listed}
     refused = {model_id: said for model_id, said in problems.items() if said is not None}
     intact = [model_id for model_id in problems if model_id not in refused]
-    promoted = registry.promoted()
     print_models([document_of(registry.load(one)) for one in intact], refused, promoted)
     if as_json:
         plain = {"models": intact, "refused": list(refused), "promoted": promoted}
         print(json.dumps(plain))  # noqa: T201 - the contract's last line
+    if promoted in refused:
+        _LOG.warning("The promoted model %s is refused: nothing is scored with it.", promoted)
 
 
 @models_app.command("show")

@@ -1,10 +1,13 @@
 """Models are found by their id, never change, and one of them is promoted."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from adlib.artifacts import pack
+from adlib.cli import main
 from adlib.errors import ModelError
 from adlib.registry import Registry
 
@@ -100,3 +103,53 @@ def test_a_pointer_that_cannot_be_read_is_refused_with_what_to_do(registry, stor
     (registry.root / "promoted.json").write_bytes(content)
     with pytest.raises(ModelError, match="adlib models promote"):
         registry.load()
+
+
+class TestListing:
+    """`adlib models list`: what score would refuse is told, and the list is one all the same."""
+
+    @pytest.fixture
+    def listed(self, tmp_path, capsys):
+        (tmp_path / "source").mkdir()
+        places = {"source": "source", "output": "out", "work": "work", "models": "models"}
+        lines = (f"{key}: {{path: {tmp_path / name}}}" for key, name in places.items())
+        (tmp_path / "my.yaml").write_text("\n".join(["name: payments", *lines]), "utf-8")
+
+        def listed():
+            code = main(["models", "list", "--config", str(tmp_path / "my.yaml"), "--json"])
+            said = capsys.readouterr()
+            table, line = said.out.rstrip("\n").rpartition("\n")[::2]
+            return code, table, json.loads(line), said.err
+
+        return listed
+
+    @pytest.fixture
+    def promoted(self, tmp_path, stored, other):
+        registry = Registry(tmp_path / "models" / "payments")
+        registry.add(other)
+        directory = registry.add(stored)
+        registry.promote(stored.model_id)
+        return directory
+
+    def test_an_altered_model_that_is_promoted_is_refused(self, listed, promoted, other):
+        assert listed()[3] == ""
+        (promoted / "tensors.safetensors").write_bytes(b"altered")
+        code, table, plain, said = listed()
+        assert code == 0
+        assert "promoted, refused" in table
+        assert "altered or cut short" in table
+        assert (plain["models"], plain["refused"]) == ([other.model_id], [promoted.name])
+        assert f"The promoted model {promoted.name} is refused" in said
+
+    def test_a_promoted_model_that_is_gone_is_missed(self, listed, promoted):
+        shutil.rmtree(promoted)
+        code, table, plain, said = listed()
+        assert (code, plain["promoted"], plain["refused"]) == (0, promoted.name, [promoted.name])
+        assert f"There is no model '{promoted.name}'" in " ".join(table.split())
+        assert f"The promoted model {promoted.name} is refused" in said
+
+    def test_an_altered_model_that_is_not_promoted_is_told_of(self, listed, promoted, other):
+        (promoted.parent / other.model_id / "model.json").write_bytes(b"{}")
+        _, table, plain, said = listed()
+        assert (plain["refused"], said) == ([other.model_id], "")
+        assert f"The model at {promoted.parent / other.model_id} is refused" in table
