@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -89,12 +90,17 @@ def _without(value: Any, wrong: Collection[Place], place: Place) -> Any:
 
 
 def _refusal(path: Path, problems: Sequence[str]) -> ConfigError:
-    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    """Return an error whose last line says what is wrong, if only the first of it."""
+    first = problems[0] if problems[0].endswith("?") else f"{problems[0].rstrip('.')}."
+    advice = "`adlib schema` prints every key."
+    if len(problems) == 1:
+        return ConfigError(
+            f"The configuration {path} has one problem, {first} Correct it; {advice}"
+        )
     listed = "\n".join(f"  {problem}" for problem in problems)
     return ConfigError(
-        f"The configuration {path} has {count}:\n{listed}\n"
-        f"The first: {problems[0].rstrip('.?')}. "
-        "Correct what is listed; `adlib schema` prints every key."
+        f"The configuration {path} has {len(problems)} problems:\n{listed}\n"
+        f"The first: {first} Correct what is listed; {advice}"
     )
 
 
@@ -146,15 +152,23 @@ def _where(place: Place, lines: Mapping[Place, int], overridden: set[Place]) -> 
 
 def _words(detail: ErrorDetails, place: Place, dotted: str) -> str:
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(place[-1]), _known_keys(detail), n=1, cutoff=0.4)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        return f"unknown key {shortened(dotted)!r}{meant}"
+        return f"unknown key {shortened(dotted)!r}{_meant(place[-1], _known_keys(detail))}"
     if detail["type"] == "missing":
         return f"{dotted!r} is missing"
     if detail["type"] == CONTRADICTION:
         return f"{dotted}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
     said = words_of(detail)
+    if detail["type"] == "unknown_kind" and isinstance(detail["input"], Mapping):
+        said += _meant(detail["input"].get("kind"), DETECTOR_KINDS)
+    if detail["type"] == "literal_error":
+        said += _meant(detail["input"], re.findall("'([^']*)'", detail["ctx"]["expected"]))
     return f"{dotted}: {said}" if dotted else said
+
+
+def _meant(found: Any, known: Collection[str]) -> str:
+    """Return the nearest of what is known as a question, nothing where none is near."""
+    near = difflib.get_close_matches(str(found), known, n=1, cutoff=0.4)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _place_in_file(detail: ErrorDetails) -> Place:

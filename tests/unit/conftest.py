@@ -149,11 +149,16 @@ def refusal(load):
     def refusal(text, *overrides):
         with pytest.raises(ConfigError) as error:
             load(text, *overrides)
-        first, *problems, last = str(error.value).splitlines()
-        assert first.endswith(("has one problem:", f"has {len(problems)} problems:"))
-        found = [problem.strip() for problem in problems]
-        advice = "Correct what is listed; `adlib schema` prints every key."
-        assert last == f"The first: {found[0].rstrip('.?')}. {advice}"
+        first, *problems = str(error.value).splitlines()
+        advice = "; `adlib schema` prints every key."
+        if not problems:
+            said = first.partition(" has one problem, ")[2]
+            assert said.endswith(f" Correct it{advice}")
+            return [said.removesuffix(f" Correct it{advice}").removesuffix(".")]
+        found = [problem.strip() for problem in problems[:-1]]
+        assert first.endswith(f"has {len(found)} problems:")
+        assert problems[-1].startswith(f"The first: {found[0].rstrip('.')}")
+        assert problems[-1].endswith(f" Correct what is listed{advice}")
         return found
 
     return refusal

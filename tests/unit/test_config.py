@@ -136,6 +136,11 @@ class TestProblems:
                 "detector: {kind: forest}",
                 "expected a kind that is one of autoencoder, blend,",
             ),
+            (
+                "detector: {kind: isolaton_forest}",
+                "found {kind: isolaton_forest}; did you mean 'isolation_forest'?",
+            ),
+            ("threshold: {kind: top}", "found top; did you mean 'top_k'?"),
             ("detector: {members: 1}", "detector.members: expected at least 2; found 1"),
             ("detector: {kind: knn, kept_rows: 0}", "detector.kept_rows: expected at least 1"),
             (
