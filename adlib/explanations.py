@@ -76,7 +76,7 @@ def explain_whole(encoder: Encoder, judged: Judgement, columns: Columns) -> Whol
     teller = _Teller.of(encoder, columns, judged)
     sources = [teller.reason(0, place, share) for place, share in enumerate(by_source)]
     derived = [
-        teller.part(0, index, share)
+        teller.part(0, index, share, of_source=False)
         for index, share in enumerate(by_encoding)
         if encoder.encodings[index].feature.name != encoder.encodings[index].feature.source
     ]
@@ -126,11 +126,11 @@ class _Teller:
     def reason(self, row: int, place: int, share: float) -> Reason:
         """Say a word on one of the layout's sources."""
         source, index = self.encoder.layout.sources[place], self._most_telling(row, place)
-        return self.part(row, index, share)._replace(column=source)
+        return self.part(row, index, share, of_source=True)._replace(column=source)
 
-    def part(self, row: int, index: int, share: float) -> Reason:
-        """Say a word on one column of the feature table."""
-        actual, expected, direction, sentence = self.finding(row, index)
+    def part(self, row: int, index: int, share: float, *, of_source: bool) -> Reason:
+        """Say a word on one column of the feature table, or on the source that it is made of."""
+        actual, expected, direction, sentence = self.finding(row, index, of_source=of_source)
         name = self.encoder.names[index]
         return Reason(name, actual, expected, round(share, _SHARE_DIGITS), direction, sentence)
 
@@ -139,12 +139,14 @@ class _Teller:
         own = self.encoder.encodings_of_source[place]
         return own[0] if len(own) == 1 else max(own, key=self.losses[row].__getitem__)
 
-    def finding(self, row: int, index: int) -> Finding:
+    def finding(self, row: int, index: int, *, of_source: bool) -> Finding:
         """Say what one encoding's column holds and what was expected there."""
         source = self.encoder.encodings[index].feature.source
         unseen = source in self.unseen and bool(self.unseen[source][row])
         expected = self.expected[row, self.encoder.spans[index]]
-        return finding(self.encoder, index, self.columns, row, expected, unseen=unseen)
+        return finding(
+            self.encoder, index, self.columns, row, expected, unseen=unseen, of_source=of_source
+        )
 
 
 def sentence_of(reasons: tuple[Reason, ...]) -> str:

@@ -30,17 +30,25 @@ class Finding(NamedTuple):
     sentence: str
 
 
-def finding(
-    encoder: Encoder, index: int, columns: Columns, row: int, expected: Floats, *, unseen: bool
+def finding(  # noqa: PLR0913 - a value, what was expected, and two ways to say it
+    encoder: Encoder,
+    index: int,
+    columns: Columns,
+    row: int,
+    expected: Floats,
+    *,
+    unseen: bool,
+    of_source: bool = True,
 ) -> Finding:
     """Compare a value with what was expected of it, in the words of the source.
 
     `index` is an encoding's, `expected` a reconstruction of its span; `unseen` says whether
-    training never saw the value.
+    training never saw the value, `of_source` whether a ratio speaks of the source's amount or of
+    itself.
     """
     encoding = encoder.encodings[index]
     if encoding.feature.entity is not None:
-        return _Window(encoder, encoding, columns, row, expected).finding()
+        return _Window(encoder, encoding, columns, row, expected).finding(of_source=of_source)
     column, name = columns[encoding.feature.name], spoken(encoding.feature.source)
     actual = encoding.text_at(column, row)
     usual = encoding.expected_text(expected, column, row)
@@ -86,7 +94,8 @@ def _unusual(encoding: ColumnEncoding, actual: str, usual: str) -> str:
         return f"{name} is {on} {actual}, {where}"
     if kind in {Kind.TEXT, Kind.VECTOR}:
         quoted = spoken(actual) if kind is Kind.TEXT else actual
-        return f"{name} has {quoted} where {usual} is expected"
+        verb = "are" if kind is Kind.TEXT else "is"
+        return f"{name} has {quoted} where {usual} {verb} expected"
     if actual == usual:  # the likeliest value, and yet not likely enough
         return f"{name} is {spoken(actual)}, which is unusual here"
     once = isinstance(encoding, CategoryEncoding) and encoding.is_rare(actual)
@@ -110,13 +119,13 @@ class _Window:
     row: int
     expected: Floats
 
-    def finding(self) -> Finding:
+    def finding(self, *, of_source: bool) -> Finding:
         value = self.encoding.number_at(self.columns[self.encoding.feature.name], self.row)
         if math.isnan(value):
             return self._missing()
         match self.encoding.feature.take:
             case "ratio":
-                return self._ratio(value)
+                return self._ratio(value) if of_source else self._times(value)
             case "count":
                 return self._count(value)
             case "gap":

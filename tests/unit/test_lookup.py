@@ -61,6 +61,8 @@ def test_a_row_is_told_with_what_it_is_and_every_column(place, model, strange_co
     assert {column["column"] for column in told["columns"]} == sources
     derived = {column["column"] for column in told["derived_columns"]}
     assert derived == {"paid_at_hour", "amount_ratio"}
+    ratio = next(one for one in told["derived_columns"] if one["column"] == "amount_ratio")
+    assert ratio["actual"].endswith("times the mean of 1 day"), "the ratio itself, and no amount"
     assert sum(column["share"] for column in told["columns"]) == pytest.approx(1.0, abs=1e-4)
     json.dumps(told, default=str)
 
