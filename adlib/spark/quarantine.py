@@ -33,7 +33,8 @@ class _Part:
     def __str__(self) -> str:
         found = sum(self.quarantined.values())
         problems = ", ".join(f"{why} {rows:,}" for why, rows in sorted(self.quarantined.items()))
-        return f"{found:,} of {self.rows:,} rows{self.name}, {found / self.rows:.3g} ({problems})"
+        share = _percent(found / self.rows)
+        return f"{found:,} of {self.rows:,} rows{self.name}, {share} ({problems})"
 
 
 def refuse_quarantined(dates: Sequence[DateLedger], limit: float, quarantine: Path) -> None:
@@ -49,10 +50,10 @@ def refuse_quarantined(dates: Sequence[DateLedger], limit: float, quarantine: Pa
     if not over:
         return
     message = (
-        f"Too many rows are in quarantine: {over[0]}, where quarantine.limit allows {limit:g}."
-        f"{_others(over[1:])} Nothing was published. Look at them in {quarantine}, put right the "
-        "source or what the configuration says of its columns and run again; if such rows may be "
-        "missing, raise quarantine.limit."
+        f"Too many rows are in quarantine: {over[0]}, where quarantine.limit allows "
+        f"{_percent(limit)}.{_others(over[1:])} Nothing was published. Look at them in "
+        f"{quarantine}, put right the source or what the configuration says of its columns and run "
+        "again; if such rows may be missing, raise quarantine.limit."
     )
     raise InputError(message)
 
@@ -60,6 +61,10 @@ def refuse_quarantined(dates: Sequence[DateLedger], limit: float, quarantine: Pa
 def dates_over(dates: Sequence[DateLedger], limit: float) -> list[date]:
     """Return the dates of which more than a share of the rows that have one is set aside."""
     return [entry.date for entry in dates if _of_date(entry).exceeds(limit)]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
 
 
 def _others(parts: Sequence[_Part]) -> str:

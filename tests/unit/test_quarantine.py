@@ -36,15 +36,15 @@ def test_what_may_be_chance_or_is_within_the_limit_stops_nothing(dates):
 @pytest.mark.parametrize(
     ("dates", "words"),
     [
-        ([entry(200, duplicate=11)], "11 of 200 rows, 0.055 (duplicate 11)"),
-        ([entry(40, bad_event_time=10)], "10 of 40 rows, 0.25 (bad_event_time 10)"),
+        ([entry(200, duplicate=11)], "11 of 200 rows, 5.5% (duplicate 11)"),
+        ([entry(40, bad_event_time=10)], "10 of 40 rows, 25% (bad_event_time 10)"),
         (
             [entry(200, missing_key=6, duplicate=6), entry(10, 1)],
-            "12 of 210 rows, 0.0571 (duplicate 6, missing_key 6)",
+            "12 of 210 rows, 5.71% (duplicate 6, missing_key 6)",
         ),
         (
             [entry(100_000), entry(100, 1, missing_key=50, missing_event_time=20)],
-            "50 of 80 rows of 2026-03-02, 0.625 (missing_key 50)",
+            "50 of 80 rows of 2026-03-02, 62.5% (missing_key 50)",
         ),
     ],
 )
@@ -53,7 +53,7 @@ def test_more_stops_with_the_share_the_limit_the_problems_and_what_to_do(dates, 
         refuse_quarantined(dates, 0.05, WHERE)
     said = str(error.value)
     assert words in said
-    assert "where quarantine.limit allows 0.05" in said
+    assert "where quarantine.limit allows 5%" in said
     assert "Nothing was published" in said
     assert f"Look at them in {WHERE}" in said
 
