@@ -31,6 +31,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY, _LAST_DAY = date(1, 1, 2), date(9999, 12, 31)
 _DIGEST_DIGITS = 32
+_DOING = {"preprocess": "preparing", "score": "scoring"}
+"""What whoever holds the lock of a command is at, be it the command, `run` or `clean`."""
 
 
 @dataclass(frozen=True)
@@ -362,10 +364,10 @@ def _locked(work: Path, command: str, day: date | None, *, shared: bool) -> Iter
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            what = "the whole table" if day is None else day.isoformat()
+            whole = "the whole table" if shared else "the table or a date of it"
             message = (
-                f"Another `adlib {command}` of {what} is running on {work}. Wait until it has "
-                "ended, then run this one again."
+                f"Another process is {_DOING[command]} {day or whole} under {work}. Wait until it "
+                "has ended, then run this command again."
             )
             raise BusyError(message) from error
         yield

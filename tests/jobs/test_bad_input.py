@@ -152,7 +152,7 @@ def test_a_date_that_somebody_else_is_scoring_is_left_to_them(workplace, last_wo
     assert workplace.call("train") == 0
     with sole_run(workplace.root / "work", "score", None):
         assert workplace.call("score", "--date", "2026-03-02") == 5
-        assert "Another `adlib score`" in last_words()
+        assert "Another process is scoring the whole table" in last_words()
     assert workplace.call("score", "--date", "2026-03-02") == 0
 
 
@@ -175,7 +175,7 @@ def test_a_date_that_somebody_else_is_scoring_is_left_to_them(workplace, last_wo
         ("preprocess", ("source.format=json",), 3, ["read as json", "Set source.format"]),
         ("preprocess", ("source.format=orc",), 3, ["cannot be read", "source.format"]),
         ("preprocess", ("source.path=s3a://a/b",), 2, ["no connector", "--packages"]),
-        ("run", ("features={numeric: [method]}",), 3, ["1,200 of 1,200 rows, 1 (not_a_number"]),
+        ("run", ("features={numeric: [method]}",), 3, ["1,200 of 1,200 rows, 100% (not_a_number"]),
         ("run", ("quarantine=5",), 2, ["expected keys and values, such as {limit: 0.05}"]),
         ("run", ("quarantine.limit=5",), 2, ["expected at most 1; found 5"]),
         ("train", ("train.feedback={path: none.csv, format: csv}",), 3, ["Nothing to read"]),
@@ -216,7 +216,7 @@ def test_too_much_quarantine_stops_a_run_before_it_publishes_and_leaves_it_to_be
     for command in ("run", "preprocess", "score"):
         assert workplace.call(command) == 3
         said = last_words()
-        assert "100 of 1,200 rows, 0.0833 (missing_key 100), where quarantine.limit allows" in said
+        assert "100 of 1,200 rows, 8.33% (missing_key 100), where quarantine.limit allows" in said
         assert "Over it too: the rows of 2026-03-02." in said
         assert "raise quarantine.limit" in said
     assert workplace.anomaly_files() == before
