@@ -32,7 +32,7 @@ def told(summary: Summary) -> Iterator[tuple[str, str]]:
         ("anomalies", _anomalies(figures)),
         ("model", _model(figures)),
         ("trained on", _training(figures)),
-        ("self-test", _self_test(figures)),
+        ("self-test", _self_test(figures, by_kind=summary.command != "train")),
         ("quality", _quality(figures.get("metrics"))),
         ("recall by group", _groups(figures.get("metrics"))),
         ("compared on", _compared(figures)),
@@ -128,7 +128,7 @@ def _training(figures: Mapping[str, Any]) -> str:
     return said + (f"; left out: {words(left)}" if left else "")
 
 
-def _self_test(figures: Mapping[str, Any]) -> str:
+def _self_test(figures: Mapping[str, Any], *, by_kind: bool) -> str:
     if "self_test" not in figures:
         return ""
     test = figures["self_test"]
@@ -139,7 +139,13 @@ def _self_test(figures: Mapping[str, Any]) -> str:
             f"planted in; {held_out:,} rows were held out"
         )
     beside = ", ".join(f"{name.replace('_', ' ')} {percent(test[name])}" for name in BASELINES)
-    return f"finds {percent(test['found'])} of planted anomalies; {beside}"
+    kinds = ", ".join(
+        f"{kind.replace('_', ' ')} {percent(found['found'])}"
+        for kind, found in test["by_kind"].items()
+        if found is not None
+    )
+    of_kinds = f" ({kinds})" if by_kind and kinds else ""
+    return f"finds {percent(test['found'])} of planted anomalies{of_kinds}; {beside}"
 
 
 def _quality(metrics: Mapping[str, Any] | None) -> str:

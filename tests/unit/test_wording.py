@@ -76,6 +76,16 @@ def test_a_self_test_is_held_against_the_baselines():
     assert said == "finds 50% of planted anomalies; mahalanobis 25%, isolation forest 0%"
 
 
+def test_run_says_what_is_found_of_each_kind_in_the_line_and_train_in_a_table_of_its_own():
+    kinds = {"swapped_values": {"found": 0.25}, "wrong_magnitude": {"found": 0.75}, "x": None}
+    test = {"found": 0.5, "mahalanobis": 0.25, "isolation_forest": 0.0, "by_kind": kinds}
+    of_kinds = "planted anomalies (swapped values 25%, wrong magnitude 75%); mahalanobis"
+    for command, there in (("run", True), ("train", False)):
+        summary = Summary(command, "payments", None)
+        summary.add(**TRAINED, self_test=test)
+        assert (of_kinds in dict(told(summary))["self-test"]) is there
+
+
 @pytest.mark.parametrize(("rows", "said"), [(0, "unknown: no row is labelled"), (9, "auroc 0.900")])
 def test_quality_is_one_line(rows, said):
     metrics = {"labelled_rows": rows, "auroc": 0.9, "precision": None, "by_group": {}}
