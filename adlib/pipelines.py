@@ -69,7 +69,7 @@ _MOST_NOTED = 8
 
 
 def run(job: Job, *, promote: bool) -> None:
-    """Preprocess, train, score, evaluate and report.
+    """Preprocess, train, score, evaluate where there is a label, and report.
 
     The first run of a date has nothing earlier to train on, so it prepares the whole table first.
     """
@@ -81,7 +81,8 @@ def run(job: Job, *, promote: bool) -> None:
     _check_label(job)
     model_id = train(job, promote=promote)
     score(job, model_id)
-    evaluate(job, model_id)
+    if job.config.source.label is not None:
+        evaluate(job, model_id)
     report(job)
 
 
