@@ -81,7 +81,35 @@ class VectorColumn:
         return VectorColumn(self.values[rows])
 
 
-Column = NumberColumn | TextColumn | VectorColumn
+@dataclass(frozen=True)
+class PastColumn:
+    """What a column held in an entity's earlier events, as many of them for every row."""
+
+    events: NumberColumn | TextColumn
+    """Event by event, the oldest first: that of a row stands at event * rows + row."""
+    present: Flags
+    """Whether there was such an event: shape (events, rows); what was not is missing."""
+
+    def __len__(self) -> int:
+        return len(self.present[0])
+
+    @property
+    def values(self) -> Floats | Texts:
+        """What `events` holds, or what its codes point to."""
+        return self.events.values
+
+    def take(self, rows: Ints | Flags | slice) -> PastColumn:
+        """Return the chosen rows, each with its past."""
+        places = event_places(self.present.shape)[:, rows]
+        return PastColumn(self.events.take(places.ravel()), self.present[:, rows])
+
+
+def event_places(shape: tuple[int, ...]) -> Ints:
+    """Return where each row's events stand among all: shape (events, rows)."""
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+Column = NumberColumn | TextColumn | VectorColumn | PastColumn
 Columns = Mapping[str, Column]
 
 
@@ -134,6 +162,10 @@ class Layout:
     """What stands where in a feature matrix: blocks side by side, without gap or overlap."""
 
     blocks: tuple[Block, ...]
+    past: Layout | None = None
+    """Of each of the entity's earlier events; None where rows come without a past."""
+    steps: int = 0
+    """How many earlier events there are."""
 
     @property
     def width(self) -> int:
@@ -229,6 +261,8 @@ class FeatureMatrix:
     places: Ints
     """Which column of its block is 1: shape (layout.categories, rows)."""
     layout: Layout
+    past: Past | None = None
+    """What came before each row; detectors that see rows by themselves leave it alone."""
 
     @classmethod
     def empty(cls, layout: Layout, rows: int, dtype: DTypeLike, buffers: Buffers) -> FeatureMatrix:
@@ -262,7 +296,8 @@ class FeatureMatrix:
 
     def take(self, rows: Ints | Flags | slice) -> FeatureMatrix:
         """Return the chosen rows."""
-        return FeatureMatrix(self.inputs[:, rows], self.places[:, rows], self.layout)
+        past = None if self.past is None else self.past.take(rows)
+        return FeatureMatrix(self.inputs[:, rows], self.places[:, rows], self.layout, past)
 
     def one_hot(self) -> Floats:
         """Return all columns side by side, categories as zeros and a one: (rows, layout.width)."""
@@ -271,3 +306,18 @@ class FeatureMatrix:
         for block, places in zip(self.layout.categories, self.places, strict=True):
             values[np.arange(len(self)), block.start + places] = 1.0
         return values
+
+
+@dataclass(frozen=True)
+class Past:
+    """The earlier events of each row's entity, encoded as the row itself is."""
+
+    events: FeatureMatrix
+    """Event by event, the oldest first, of `layout.past`: that of a row is event * rows + row."""
+    present: Flags
+    """Whether there was such an event: shape (events, rows)."""
+
+    def take(self, rows: Ints | Flags | slice) -> Past:
+        """Return the past of the chosen rows."""
+        places = event_places(self.present.shape)[:, rows]
+        return Past(self.events.take(places.ravel()), self.present[:, rows])

@@ -111,7 +111,9 @@ class Movement:
 def movement(reference: Reference, encoding: ColumnEncoding, column: Column) -> Movement | None:
     """Compare a column with its reference; None where it has none or no row is there."""
     before = reference.columns.get(encoding.feature.name)
-    if before is None or not before.shares or not len(column):
+    if not isinstance(column, NumberColumn | TextColumn) or not len(column):
+        return None
+    if before is None or not before.shares:
         return None
     missing = encoding.is_missing(column)
     now = np.append(_bins(before, column, missing), missing.sum())
@@ -149,7 +151,7 @@ def _reference(encoding: ColumnEncoding, column: Column, unseen: float) -> Colum
     return ColumnReference(**{**asdict(bare), "shares": tuple(shares.tolist())})
 
 
-def _bins(reference: ColumnReference, column: Column, missing: Flags) -> Floats:
+def _bins(reference: ColumnReference, column: NumberColumn | TextColumn, missing: Flags) -> Floats:
     """Count the rows of each bin: shape (bins,)."""
     if isinstance(column, TextColumn):
         bin_of = {value: place for place, value in enumerate(reference.values)}

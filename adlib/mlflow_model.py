@@ -6,6 +6,7 @@ the one of the registry: JSON and safetensors, checked by digest before anything
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,11 +62,11 @@ def _arrow_table(rows: pd.DataFrame, features: tuple[Feature, ...]) -> pa.Table:
     missing = [feature.name for feature in features if feature.name not in found]
     if missing:
         raise InputError.missing_columns(missing, found, "The DataFrame")
-    return pa.table({feature.name: _array(rows[feature.name], feature) for feature in features})
+    types = {feature.name: _arrow_type(feature, features) for feature in features}
+    return pa.table({one.name: _array(rows[one.name], one, types[one.name]) for one in features})
 
 
-def _array(values: pd.Series, feature: Feature) -> pa.Array:
-    expected = _arrow_type(feature)
+def _array(values: pd.Series, feature: Feature, expected: pa.DataType) -> pa.Array:
     try:
         return pa.Array.from_pandas(values, type=expected)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -76,7 +77,10 @@ def _array(values: pd.Series, feature: Feature) -> pa.Array:
         raise InputError(message) from error
 
 
-def _arrow_type(feature: Feature) -> pa.DataType:
+def _arrow_type(feature: Feature, features: Sequence[Feature]) -> pa.DataType:
+    if feature.kind is Kind.PAST:
+        of = next(one for one in features if one.name == feature.of)
+        return pa.list_(_arrow_type(of, features))
     if feature.kind in TEXT_KINDS:
         return pa.string()
     if feature.kind is Kind.VECTOR:

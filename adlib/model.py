@@ -25,7 +25,7 @@ from adlib.arrays import (
 from adlib.attribution import RESIDUAL, Explainer
 from adlib.detectors import Detector, DetectorSettings, Judgement, Progress
 from adlib.drift import Reference
-from adlib.encoding import Encoder, EncodingSettings, Feature
+from adlib.encoding import Encoder, EncodingSettings, Feature, Kind
 from adlib.errors import InputError
 from adlib.explanations import Reason, explain
 from adlib.thresholds import Threshold, ThresholdSettings
@@ -84,7 +84,7 @@ class Model:
     @property
     def columns(self) -> tuple[Feature, ...]:
         """The columns of the feature table that the model reads: its input contract."""
-        return tuple(encoding.feature for encoding in self.encoder.encodings)
+        return self.encoder.features
 
     def score(self, columns: Columns, cuts: Floats | None = None) -> ScoredBatch:
         """Score a batch; explain the rows that are flagged.
@@ -225,7 +225,8 @@ def fit_model(  # noqa: PLR0913 - one value for each choice of the configuration
         )
         raise InputError(message)
     fit_part, calibration = split(columns, learns_from)
-    encoder = Encoder.fit(fit_part, features, encoding)
+    read = [one for one in features if detector.reads_past or one.kind is not Kind.PAST]
+    encoder = Encoder.fit(fit_part, read, encoding)
     learned = encoder.transform(fit_part, np.float32)
     looks: list[list[float]] = []
     fitted = detector.fit(learned, seed=seed, progress=_noting(looks, progress))

@@ -20,8 +20,10 @@ from adlib.arrays import (
     Floats,
     Ints,
     NumberColumn,
+    PastColumn,
     TextColumn,
     VectorColumn,
+    event_places,
     row_count,
     take_rows,
 )
@@ -96,7 +98,7 @@ class _Ordinary:
 
     @property
     def names(self) -> list[str]:
-        return [feature.name for feature in self.features]
+        return [feature.name for feature in self.features if feature.kind is not Kind.PAST]
 
     def numbers(self) -> dict[str, NumberColumn]:
         """Return the columns of numbers that vary."""
@@ -314,8 +316,25 @@ def _stacked(parts: Sequence[Column]) -> Column:
     """Return the rows of several columns of one type, one below the other."""
     if isinstance(parts[0], TextColumn):
         return _stacked_texts([part for part in parts if isinstance(part, TextColumn)])
-    values = np.concatenate([part.values for part in parts])
+    if isinstance(parts[0], PastColumn):
+        return _stacked_pasts([part for part in parts if isinstance(part, PastColumn)])
+    flat = [part for part in parts if isinstance(part, NumberColumn | VectorColumn)]
+    values = np.concatenate([part.values for part in flat])
     return VectorColumn(values) if isinstance(parts[0], VectorColumn) else NumberColumn(values)
+
+
+def _stacked_pasts(parts: Sequence[PastColumn]) -> PastColumn:
+    present = np.concatenate([part.present for part in parts], axis=1)
+    starts = np.cumsum([0, *(part.present.size for part in parts)])
+    places = [
+        start + event_places(part.present.shape) for start, part in zip(starts, parts, strict=False)
+    ]
+    order = np.concatenate(places, axis=1).ravel()
+    texts = [part.events for part in parts if isinstance(part.events, TextColumn)]
+    if texts:
+        return PastColumn(_stacked_texts(texts).take(order), present)
+    values = np.concatenate([part.events.values for part in parts])
+    return PastColumn(NumberColumn(values[order]), present)
 
 
 def _stacked_texts(parts: Sequence[TextColumn]) -> TextColumn:

@@ -17,6 +17,7 @@ from adlib.registry import Registry
 from adlib.spark.hygiene import Exclusions
 from adlib.spark.planning import OURS, Preparation
 from adlib.spark.sampling import Sample, SampleRequest
+from adlib.spark.sequences import SequenceSpec, past_name
 from adlib.spark.tables import Source
 from adlib.spark.training import Training
 from adlib.spark.windows import WindowColumn, WindowSpec, window_columns
@@ -67,6 +68,7 @@ def preparation_of(config: Config) -> Preparation:
         declared=declared_of(config),
         windows=windows_of(config),
         pseudonyms=pseudonyms_of(config),
+        sequence=sequence_of(config),
     )
 
 
@@ -95,13 +97,22 @@ def windows_of(config: Config) -> tuple[WindowSpec, ...]:
     )
 
 
+def sequence_of(config: Config) -> SequenceSpec | None:
+    """Return whose earlier events are kept beside each row; of the event's time none orders."""
+    asked = config.sequence
+    if asked is None:
+        return None
+    order = None if asked.order == config.source.event_time else asked.order
+    return SequenceSpec(by=asked.by, order=order, length=asked.length, within=asked.within)
+
+
 def candidates_of(config: Config, schema: T.StructType) -> tuple[Candidate, ...]:
     """Return the columns of the feature table that may become features."""
     declared = declared_of(config)
     windows = {window.name: window for window in window_columns(windows_of(config))}
     names = {field.name for field in schema.fields}
-    roles = _roles(config)
-    found = []
+    roles = _roles(config) | _past_names(config, names)
+    found: list[Candidate] = []
     for field in schema.fields:
         feature = _feature(field, windows, names)
         if field.name in roles or feature is None:
@@ -113,7 +124,25 @@ def candidates_of(config: Config, schema: T.StructType) -> tuple[Candidate, ...]
             found.append(Candidate(_as_declared(feature, declared[field.name]), declared=True))
         elif derived and (field.name in windows or feature.source in declared):
             found.append(Candidate(feature))
-    return tuple(found)
+    sequence = sequence_of(config)
+    if sequence is None:
+        return tuple(found)
+    pasts = [_past(sequence, candidate.feature) for candidate in found]
+    return (*found, *(Candidate(past) for past in pasts if past.name in names))
+
+
+def _past(sequence: SequenceSpec, feature: Feature) -> Feature:
+    """Return what holds the earlier values of a feature."""
+    name = past_name(feature.name, sequence.by)
+    return Feature(
+        name, Kind.PAST, feature.source, entity=sequence.by, of=feature.name, steps=sequence.steps
+    )
+
+
+def _past_names(config: Config, names: set[str]) -> set[str]:
+    """Return the columns of earlier values, which are no vectors."""
+    sequence = sequence_of(config)
+    return set() if sequence is None else {past_name(name, sequence.by) for name in names}
 
 
 def _roles(config: Config) -> set[str]:
@@ -122,6 +151,7 @@ def _roles(config: Config) -> set[str]:
     named = (source.label, source.entity, source.event_time, config.evaluate.by)
     declared = declared_of(config) or {}
     entities = {window.by for window in config.windows} | {source.entity}
+    entities |= set() if config.sequence is None else {config.sequence.by}
     never = {*OURS, *source.key, *source.keep, *source.exclude, *filter(None, named)}
     return (never | {name for name in entities if name}) - set(declared)
 
@@ -201,6 +231,7 @@ def sample_request_of(
         before=before,
         has_dates=config.source.event_time is not None,
         exclusions=exclusions,
+        earlier_values=sum(candidate.feature.steps for candidate in candidates),
     )
 
 

@@ -20,6 +20,7 @@ from adlib.config.privacy import PrivacyConfig, misused
 from adlib.config.section import Section
 from adlib.config.thresholds import ThresholdConfig
 from adlib.config.tracking import MlflowConfig
+from adlib.detectors import DETECTORS
 from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
 
@@ -183,6 +184,37 @@ class WindowConfig(Section):
             message = f"take {', '.join(needing)} needs 'of', the column to take it of"
             raise ValueError(message)
         return self
+
+
+class SequenceConfig(Section):
+    """An entity's last few events, kept beside each row as arrays of the feature table.
+
+    conv_autoencoder and recurrent_autoencoder read them; other detectors see each row by itself.
+    """
+
+    by: str = Field(description="The column of the entity whose events follow one another.")
+    order: str | None = Field(
+        None,
+        description="A number or a time that says which of two events came first: of events of "
+        "one source.event_time, or of all where there is none. Events that share both are not "
+        "before each other.",
+    )
+    length: int = Field(
+        8, ge=2, le=64, description="How many events a row is judged by, itself the last."
+    )
+    within: str = Field(
+        "30d",
+        description="How far back an earlier event may lie, such as 12h or 7d; with --date so many "
+        "days before it are read. Without source.event_time every earlier event counts.",
+    )
+
+    @field_validator("within")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        if not DURATION.fullmatch(value):
+            message = f"{value!r}: a length is a whole number and m, h or d, such as 12h"
+            raise ValueError(message)
+        return value
 
 
 class SampleConfig(Section):
@@ -350,6 +382,10 @@ class Config(Section):
     windows: tuple[WindowConfig, ...] = Field(
         (), description="What an entity's own past says of a row. Needs source.event_time."
     )
+    sequence: SequenceConfig | None = Field(
+        None,
+        description="What an entity's last events were, for detectors that look at their order.",
+    )
     sample: SampleConfig = Field(SampleConfig(), description="How much is learned from.")
     train: TrainConfig = Field(TrainConfig(), description="Where and on what training runs.")
     encoding: EncodingConfig = Field(EncodingConfig(), description="How columns become features.")
@@ -401,6 +437,7 @@ class Config(Section):
             *self._contradictions(),
             *self._untimed(),
             *self._misused(),
+            *self._unordered(),
         ]
         if problems:
             details = [
@@ -432,6 +469,22 @@ class Config(Section):
             needed |= {self.source.event_time: "the event time", self.source.label: "the label"}
             kinds = self.features.kinds if isinstance(self.features, FeaturesConfig) else {}
             yield from misused(self.privacy, needed, kinds, self.detector.kind)
+
+    def _unordered(self) -> Iterator[_Problem]:
+        """Find detectors without the sequence that they read, and sequences without an order."""
+        sequence = self.sequence
+        if sequence is None:
+            if DETECTORS[self.detector.kind].reads_past:
+                said = "judges an event by those before it and needs a section sequence, such as"
+                example = "{by: CUSTOMER, length: 8}"
+                yield ("detector", "kind"), f"{self.detector.kind} {said} {example}"
+            return
+        if self.source.event_time is None and sequence.order is None:
+            said = "needs order, the column that says which event came first, or source.event_time"
+            yield ("sequence",), said
+        if self.source.label is not None and self.source.label in {sequence.by, sequence.order}:
+            said = f"{self.source.label!r} is the label; training never reads it"
+            yield ("sequence",), said
 
     def _reserved_names(self) -> Iterator[_Problem]:
         """Find key and kept columns that would clash in the outputs, in any case, as SQL does."""

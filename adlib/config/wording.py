@@ -55,6 +55,7 @@ _EXAMPLES = MappingProxyType(
         "sample": "rows: 200000",
         "features": "numeric: [AMOUNT]",
         "windows": "by: CUSTOMER, over: 7d, take: count",
+        "sequence": "by: CUSTOMER, length: 8",
         "train": "on: driver",
         "exclude_dates": "from: 2026-03-01, to: 2026-03-02",
         "feedback": "path: verdicts.csv, format: csv",

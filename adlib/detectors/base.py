@@ -94,6 +94,8 @@ class DetectorSettings(abc.ABC):
     kind: ClassVar[str]
     keeps_rows: ClassVar[bool] = False
     """Whether a fitted detector holds rows of the sample as they are."""
+    reads_past: ClassVar[bool] = False
+    """Whether it looks at an entity's earlier events; others see each row by itself."""
 
     @abc.abstractmethod
     def fit(self, features: FeatureMatrix, *, seed: int, progress: Progress | None) -> Detector:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from adlib.arrays import Block, Buffers, Columns, FeatureMatrix, Flags, Layout, row_count
+from adlib.arrays import (
+    Block,
+    Buffers,
+    Column,
+    Columns,
+    FeatureMatrix,
+    Flags,
+    Layout,
+    Past,
+    PastColumn,
+    row_count,
+)
 from adlib.encoding.columns import (
     BooleanEncoding,
     CategoryEncoding,
@@ -18,8 +29,9 @@ from adlib.encoding.columns import (
     HashedEncoding,
     NumberEncoding,
     standardise,
+    wrong_column,
 )
-from adlib.encoding.features import EncodingSettings, Feature, feature_from_json
+from adlib.encoding.features import EncodingSettings, Feature, Kind, feature_from_json
 from adlib.encoding.fitting import fit_column
 from adlib.encoding.wide_columns import TextEncoding, VectorEncoding
 from adlib.errors import InputError, ModelError
@@ -36,6 +48,8 @@ _ENCODINGS: Mapping[str, type[ColumnEncoding]] = {
         VectorEncoding,
     )
 }
+_PAST = "past"
+"""The type of an entry that is no encoding but the past of a column that has one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,8 @@ class Encoder:
     """The fitted transform from columns to a feature matrix."""
 
     encodings: tuple[ColumnEncoding, ...]
+    pasts: tuple[Feature, ...] = ()
+    """Columns of earlier values, which are encoded as the column that each is `of`."""
 
     @classmethod
     def fit(
@@ -53,8 +69,10 @@ class Encoder:
         Raises:
             InputError: if a column does not hold what its kind says.
         """
+        plain = [feature for feature in features if feature.kind is not Kind.PAST]
         return cls(
-            tuple(fit_column(feature, columns[feature.name], settings) for feature in features)
+            tuple(fit_column(feature, columns[feature.name], settings) for feature in plain),
+            tuple(feature for feature in features if feature.kind is Kind.PAST),
         )
 
     @cached_property
@@ -65,7 +83,15 @@ class Encoder:
         for encoding in self.encodings:
             blocks.extend(encoding.blocks(start))
             start += encoding.width
-        return Layout(tuple(blocks))
+        if not self.pasts:
+            return Layout(tuple(blocks))
+        return Layout(tuple(blocks), self._of_events.layout, self.pasts[0].steps)
+
+    @cached_property
+    def _of_events(self) -> Encoder:
+        """The encoder of earlier events; its look-ups are its own, as their dictionaries are."""
+        by_name = dict(zip(self.names, self.encodings, strict=True))
+        return Encoder(tuple(replace(by_name[str(past.of)]) for past in self.pasts))
 
     @cached_property
     def spans(self) -> tuple[slice, ...]:
@@ -84,8 +110,13 @@ class Encoder:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The feature table's columns that the encoder reads."""
+        """The feature table's columns that are encoded, one for each encoding."""
         return tuple(encoding.feature.name for encoding in self.encodings)
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The feature table's columns that the encoder reads, pasts last."""
+        return (*(encoding.feature for encoding in self.encodings), *self.pasts)
 
     @cached_property
     def _steps(self) -> tuple[_Step, ...]:
@@ -117,14 +148,20 @@ class Encoder:
         Raises:
             InputError: if a column is missing or of another type than in training.
         """
-        missing = [name for name in self.names if name not in columns]
+        missing = [feature.name for feature in self.features if feature.name not in columns]
         if missing:
             raise InputError.missing_columns(missing, list(columns), "The feature table")
         count = len(range(*rows.indices(row_count(columns))))
         features = FeatureMatrix.empty(self.layout, count, dtype, buffers or Buffers())
         for step in self._steps:
             step.fill(columns, rows, features)
-        return features
+        return replace(features, past=self._past(columns, dtype, rows)) if self.pasts else features
+
+    def _past(self, columns: Columns, dtype: type[np.floating[Any]], rows: slice) -> Past:
+        """Encode what came before some rows."""
+        pasts = [_past_column(past, columns[past.name]).take(rows) for past in self.pasts]
+        events = {str(past.of): own.events for past, own in zip(self.pasts, pasts, strict=True)}
+        return Past(self._of_events.transform(events, dtype), pasts[0].present)
 
     def missing(self, columns: Columns) -> dict[str, Flags]:
         """Return, for every source column, which rows hold no value of it; windows do not count."""
@@ -146,7 +183,8 @@ class Encoder:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the encoder as plain JSON values."""
-        return [encoding.to_json() for encoding in self.encodings]
+        pasts = [{"type": _PAST, "feature": _feature_to_json(past)} for past in self.pasts]
+        return [*(encoding.to_json() for encoding in self.encodings), *pasts]
 
     @classmethod
     def from_json(cls, plain: Sequence[Mapping[str, Any]]) -> Encoder:
@@ -155,7 +193,9 @@ class Encoder:
         Raises:
             ModelError: if it names an encoding that this version does not know.
         """
-        return cls(tuple(_encoding_from_json(dict(entry)) for entry in plain))
+        pasts = [feature_from_json(one["feature"]) for one in plain if one.get("type") == _PAST]
+        encoded = [dict(entry) for entry in plain if entry.get("type") != _PAST]
+        return cls(tuple(map(_encoding_from_json, encoded)), tuple(pasts))
 
 
 @dataclass(frozen=True)
@@ -194,6 +234,16 @@ class _Step:
 def _is_plain(encoding: ColumnEncoding) -> TypeGuard[NumberEncoding]:
     """Tell whether an encoding is one standardised column and nothing else."""
     return isinstance(encoding, NumberEncoding) and not (encoding.knots or encoding.marks_missing)
+
+
+def _past_column(feature: Feature, column: Column) -> PastColumn:
+    if not isinstance(column, PastColumn) or len(column.present) != feature.steps:
+        raise wrong_column(feature, column)
+    return column
+
+
+def _feature_to_json(feature: Feature) -> dict[str, Any]:
+    return {**asdict(feature), "kind": feature.kind.value}
 
 
 def _encoding_from_json(entry: dict[str, Any]) -> ColumnEncoding:

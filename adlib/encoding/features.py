@@ -17,6 +17,8 @@ class Kind(Enum):
     CYCLE = "cycle"
     TEXT = "text"
     VECTOR = "vector"
+    PAST = "past"
+    """What another column held in the entity's earlier events."""
 
 
 class Scale(Enum):
@@ -59,11 +61,15 @@ class Feature:
     period: float = 0.0
     """Of a cycle: after how many units it starts again."""
     entity: str | None = None
-    """Of a window column: whose past it looks at."""
+    """Of a window or a past: whose it is."""
     take: str | None = None
     """Of a window column: what it takes of that past."""
     over: str | None = None
     """Of a window column: how far it looks back."""
+    of: str | None = None
+    """Of a past: the column of the feature table whose earlier values it holds."""
+    steps: int = 0
+    """Of a past: how many earlier values it holds at most."""
 
 
 def feature_from_json(plain: Mapping[str, Any]) -> Feature:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adlib.arrays import Column, Columns, Ints, NumberColumn, TextColumn, VectorColumn
+from adlib.arrays import Columns, Ints, NumberColumn, PastColumn, TextColumn, VectorColumn
 from adlib.encoding.features import Feature, Kind
 from adlib.encoding.words import LONGEST_TEXT
 from adlib.errors import InputError
@@ -22,6 +22,8 @@ _WORDS_OF_TEXT, _TIMES_OF_TEXT, _TIMES_OF_MANY = 4.0, 2.0, 10.0
 thousand and more do at most ten times: sentences made of parts, and no titles of things."""
 _WEEK = 7
 _SAMPLED_VALUES = 1000
+_WITH_A_PAST = {Kind.NUMBER, Kind.BOOLEAN, Kind.CATEGORY, Kind.CYCLE}
+"""Kinds narrow enough to be read once for every earlier event."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,12 @@ def choose_features(columns: Columns, candidates: Sequence[Candidate]) -> Featur
     """
     features: list[Feature] = []
     notes: dict[str, str] = {}
-    for candidate in candidates:
-        feature, note = _decide(columns[candidate.feature.name], candidate)
+    for candidate in sorted(candidates, key=lambda one: one.feature.kind is Kind.PAST):
+        column = columns[candidate.feature.name]
+        if isinstance(column, PastColumn):
+            feature, note = _decide_past(candidate.feature, features)
+        else:
+            feature, note = _decide(column, candidate)
         notes[candidate.feature.name] = note
         if feature is not None:
             features.append(feature)
@@ -85,7 +91,16 @@ def choose_features(columns: Columns, candidates: Sequence[Candidate]) -> Featur
     return FeatureChoice(tuple(features), notes)
 
 
-def _decide(column: Column, candidate: Candidate) -> tuple[Feature | None, str]:
+def _decide_past(feature: Feature, chosen: Sequence[Feature]) -> tuple[Feature | None, str]:
+    """Keep the past of columns that are read themselves and are not wide."""
+    if any(one.name == feature.of and one.kind in _WITH_A_PAST for one in chosen):
+        return feature, f"past: up to {feature.steps} earlier values of {feature.of}"
+    return None, f"{LEFT_OUT}{feature.of} is left out, or text or a vector"
+
+
+def _decide(
+    column: NumberColumn | TextColumn | VectorColumn, candidate: Candidate
+) -> tuple[Feature | None, str]:
     feature = candidate.feature
     if candidate.unfit is not None:
         return None, f"{LEFT_OUT}{candidate.unfit}"

@@ -158,11 +158,12 @@ def _axes(model: Model, columns: Columns, flagged: Flags, driven: Sequence[str])
         if encoding.feature.entity is None and encoding.feature.kind in _PLOTTED:
             plain.setdefault(encoding.feature.source, encoding)
     for name in driven:
-        if name in plain:
-            yield _axis(plain[name], columns[plain[name].feature.name], flagged)
+        column = columns[plain[name].feature.name] if name in plain else None
+        if isinstance(column, NumberColumn | TextColumn):
+            yield _axis(plain[name], column, flagged)
 
 
-def _axis(encoding: ColumnEncoding, column: Column, flagged: Flags) -> Axis:
+def _axis(encoding: ColumnEncoding, column: NumberColumn | TextColumn, flagged: Flags) -> Axis:
     name = encoding.feature.name
     if isinstance(column, TextColumn):
         return _category_axis(name, column, flagged)

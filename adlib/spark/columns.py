@@ -12,7 +12,15 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from adlib.arrays import Column, Floats, NumberColumn, TextColumn, Texts, VectorColumn
+from adlib.arrays import (
+    Column,
+    Floats,
+    NumberColumn,
+    PastColumn,
+    TextColumn,
+    Texts,
+    VectorColumn,
+)
 from adlib.encoding import Encoder, Feature, Kind
 from adlib.encoding.wide_columns import VectorEncoding
 from adlib.spark.tables import column
@@ -62,6 +70,8 @@ def _column(
     if feature.kind is Kind.VECTOR:
         length = lengths.get(feature.name)
         return vector_column(array, common_length(array) if length is None else length)
+    if feature.kind is Kind.PAST:
+        return past_column(array, feature, dictionaries)
     return number_column(array)
 
 
@@ -97,6 +107,23 @@ def vector_column(array: pa.Array, length: int) -> VectorColumn:
     return VectorColumn(values)
 
 
+def past_column(array: pa.Array, feature: Feature, dictionaries: Dictionaries) -> PastColumn:
+    """Return lists of earlier values, the last of each list being the one just before its row."""
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
+    before = np.arange(feature.steps, 0, -1)[:, None]
+    present = lengths >= before
+    flat, places = array.flatten(), (np.cumsum(lengths) - before)[present]
+    if not pa.types.is_string(flat.type) and not pa.types.is_large_string(flat.type):
+        given = number_column(flat).values
+        values = np.full(present.shape, np.nan, dtype=given.dtype)
+        values[present] = given[places]
+        return PastColumn(NumberColumn(values.ravel()), present)
+    texts = text_column(flat, feature.name, dictionaries)
+    codes = np.full(present.shape, -1, dtype=np.int32)
+    codes[present] = texts.codes[places]
+    return PastColumn(TextColumn(codes.ravel(), texts.values), present)
+
+
 def vector_lengths(encoder: Encoder) -> dict[str, int]:
     """Return the lengths that the vectors had in training."""
     return {
@@ -111,7 +138,7 @@ class Packing:
     """Feature columns packed into few: Spark's cost of crossing into Python is by column.
 
     Numbers cross as one array<double>, those of float32 as one array<float>, strings as one
-    array<string>, vectors as they are.
+    array<string>, vectors and pasts as they are.
     """
 
     singles: tuple[str, ...]
@@ -119,6 +146,7 @@ class Packing:
     texts: tuple[str, ...]
     vectors: tuple[tuple[str, int], ...]
     """Names and lengths."""
+    pasts: tuple[Feature, ...] = ()
 
     @classmethod
     def of(cls, encoder: Encoder, schema: T.StructType) -> Packing:
@@ -129,7 +157,7 @@ class Packing:
         numbers = [name for name in encoder.names if name not in {*texts, *vectors}]
         singles = [name for name in numbers if isinstance(schema[name].dataType, T.FloatType)]
         doubles = [name for name in numbers if name not in singles]
-        return cls(tuple(singles), tuple(doubles), texts, tuple(vectors.items()))
+        return cls(tuple(singles), tuple(doubles), texts, tuple(vectors.items()), encoder.pasts)
 
     def expressions(self) -> list[SparkColumn]:
         """Return the columns to select from the feature table."""
@@ -138,7 +166,8 @@ class Packing:
             if names:
                 elements = [column(entry).cast(element) for entry in names]
                 packed.append(F.array(*elements).alias(name))
-        return [*packed, *(column(name) for name, _ in self.vectors)]
+        whole = [*(name for name, _ in self.vectors), *(past.name for past in self.pasts)]
+        return [*packed, *map(column, whole)]
 
     def _packed(self) -> Iterator[tuple[str, tuple[str, ...], str]]:
         yield SINGLES, self.singles, "float"
@@ -159,6 +188,8 @@ class Packing:
                 unpacked[name] = text_column(own, name, dictionaries)
         for name, length in self.vectors:
             unpacked[name] = vector_column(batch.column(name), length)
+        for past in self.pasts:
+            unpacked[past.name] = past_column(batch.column(past.name), past, dictionaries)
         return unpacked
 
 

@@ -28,6 +28,7 @@ _TYPES: dict[Kind, tuple[type[T.DataType], ...]] = {
     Kind.CATEGORY: (T.StringType,),
     Kind.TEXT: (T.StringType,),
     Kind.VECTOR: (T.ArrayType,),
+    Kind.PAST: (T.ArrayType,),
 }
 
 

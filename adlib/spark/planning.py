@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -14,8 +15,9 @@ from pyspark.sql import types as T
 from adlib.errors import ConfigError, InputError
 from adlib.pseudonyms import Pseudonyms
 from adlib.spark.ledger import EVENT
+from adlib.spark.sequences import SequenceSpec, past_name
 from adlib.spark.tables import MALFORMED, column, readable, typed, typed_kind
-from adlib.spark.windows import WindowSpec, window_columns
+from adlib.spark.windows import WindowSpec, longest, window_columns
 
 OURS = ("dt", "row_hash", "short_history")
 """Columns of the feature table that are not the source's."""
@@ -39,6 +41,7 @@ _ACCEPTED: Mapping[str, frozenset[str]] = {
     "vector": frozenset({"vector"}),
 }
 _MEASURABLE = ("number", "boolean")
+_WITH_PAST = frozenset({"number", "boolean", "text"})
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,13 @@ class Preparation:
     windows: tuple[WindowSpec, ...]
     pseudonyms: Pseudonyms | None = None
     """Which columns are hidden; None: no column is."""
+    sequence: SequenceSpec | None = None
+
+    @property
+    def lookback(self) -> timedelta:
+        """How far back a row's windows and sequence look."""
+        sequence = timedelta(0) if self.sequence is None else self.sequence.lookback
+        return max(longest(self.windows), sequence)
 
     @property
     def digest(self) -> str:
@@ -74,7 +84,16 @@ class Preparation:
         """The columns that something is done with, each once."""
         single = [name for name in (self.event_time, self.entity, self.label) if name]
         of_windows = [name for spec in self.windows for name in (spec.by, spec.of) if name]
-        named = [*self.key, *single, *self.carried, *(self.declared or ()), *of_windows]
+        one = self.sequence
+        of_sequence = [] if one is None else [name for name in (one.by, one.order) if name]
+        named = [
+            *self.key,
+            *single,
+            *self.carried,
+            *(self.declared or ()),
+            *of_windows,
+            *of_sequence,
+        ]
         return tuple(dict.fromkeys(named))
 
 
@@ -99,6 +118,24 @@ class Plan:
     columns: tuple[ColumnPlan, ...]
     left_out: Mapping[str, str]
     calendar: Mapping[str, Column]
+
+    @property
+    def with_past(self) -> dict[str, Column]:
+        """The columns of the feature table whose earlier values are kept, by what they hold.
+
+        What is no feature, the label above all, has none.
+        """
+        preparation = self.preparation
+        roles = {*preparation.key, *preparation.carried, *(spec.by for spec in preparation.windows)}
+        roles |= {name for name in (preparation.event_time, preparation.entity) if name}
+        plain = {
+            one.name: column(one.name)
+            for one in self.columns
+            if one.stored and one.kind in _WITH_PAST and (one.declared or one.name not in roles)
+        }
+        for name in (preparation.label, preparation.sequence and preparation.sequence.by):
+            plain.pop(str(name), None)
+        return plain | dict(self.calendar)
 
 
 def make_plan(schema: T.StructType, preparation: Preparation, new: Collection[str] = ()) -> Plan:
@@ -125,7 +162,9 @@ def make_plan(schema: T.StructType, preparation: Preparation, new: Collection[st
     }
     kept = {name: unit for name, unit in calendar.items() if name not in stored}
     _check_windows(stored | set(kept), preparation)
-    return Plan(preparation, tuple(columns), left_out | _calendar_left_out(hidden), kept)
+    plan = Plan(preparation, tuple(columns), left_out | _calendar_left_out(hidden), kept)
+    _check_pasts(stored, plan)
+    return plan
 
 
 def _calendar_left_out(hidden: Mapping[str, str]) -> dict[str, str]:
@@ -148,6 +187,12 @@ def _check_uses(preparation: Preparation) -> None:
         )
     if preparation.windows and preparation.event_time is None:
         raise ConfigError("windows need source.event_time, and none is given. Name it.")
+    sequence = preparation.sequence
+    if sequence is not None and preparation.event_time is None and sequence.order is None:
+        raise ConfigError(
+            "sequence needs to know which event came first, and neither sequence.order nor "
+            "source.event_time is given. Name one of them."
+        )
 
 
 def check_columns(schema: T.StructType, preparation: Preparation) -> None:
@@ -169,6 +214,8 @@ def _unusable(schema: T.StructType, preparation: Preparation) -> list[str]:
     """Say which columns that are there are of types that do not suit their use."""
     flat = {*preparation.key, *preparation.carried, preparation.label, preparation.entity}
     flat |= {spec.by for spec in preparation.windows}
+    sequence = preparation.sequence
+    flat |= set() if sequence is None else {sequence.by, sequence.order}
     measured = {spec.of for spec in preparation.windows}
     problems = []
     for name in preparation.used:
@@ -186,7 +233,28 @@ def _unusable(schema: T.StructType, preparation: Preparation) -> list[str]:
             problems.append(f"{shown}, which cannot be read as an event time")
         elif name in measured and (_DECLARED[declared] if declared else kind) not in _MEASURABLE:
             problems.append(f"{shown}, which a window cannot measure")
+        elif sequence is not None and name == sequence.order and not _orders(kind, declared):
+            problems.append(f"{shown}, which says no order: a number or a time does")
     return problems
+
+
+def _orders(kind: str | None, declared: str | None) -> bool:
+    """Tell whether a column's values can be put in order."""
+    return (_DECLARED[declared] if declared else kind) in {"number", "timestamp"}
+
+
+def _check_pasts(names: set[str], plan: Plan) -> None:
+    """Refuse columns of the source that are named like arrays of earlier values."""
+    sequence = plan.preparation.sequence
+    if sequence is None:
+        return
+    taken = [name for name in plan.with_past if past_name(name, sequence.by) in names]
+    if taken:
+        named = ", ".join(past_name(name, sequence.by) for name in taken)
+        raise InputError(
+            f"The source has columns named like pasts of sequence: {named}. Rename them, or add "
+            "them to source.exclude."
+        )
 
 
 def _check_windows(names: set[str], preparation: Preparation) -> None:

@@ -38,6 +38,7 @@ from adlib.spark.ledger import (
     write_parquet,
 )
 from adlib.spark.planning import Plan, Preparation, make_plan
+from adlib.spark.sequences import add_past, past_name
 from adlib.spark.tables import (
     MALFORMED,
     as_json,
@@ -54,6 +55,7 @@ _REJECTIONS = {
     "timestamp": "not_a_timestamp",
 }
 
+_MICROSECOND = dt.timedelta(microseconds=1)
 _PROBLEM = "adlib problem"
 _RAW_ROW = "adlib raw row"
 _COPY = "adlib copy"
@@ -78,8 +80,7 @@ def preprocess(
     """
     day = date if preparation.event_time else None
     plan = plan_of(raw, preparation, None if day is None else prepared_like(work, preparation, day))
-    window = longest(preparation.windows)
-    scope = scope_of(date or run_date, day, preparation.timezone, window)
+    scope = scope_of(date or run_date, day, preparation.timezone, preparation.lookback)
     with staging(work, day) as staged:
         dated = add_times(raw, preparation.event_time, preparation.timezone, scope)
         timed = pseudonymised(dated, preparation)
@@ -208,6 +209,10 @@ def _features(timed: DataFrame, plan: Plan, scope: Scope, survey: Survey) -> Dat
     windows = window_columns(preparation.windows)
     if preparation.event_time is not None and windows:
         rows = add_windows(rows, preparation.event_time, preparation.windows)
+    sequence = preparation.sequence
+    pasts = [] if sequence is None else [past_name(name, sequence.by) for name in plan.with_past]
+    if sequence is not None:
+        rows = add_past(rows, sequence, plan.with_past)
     if scope.day is not None:
         rows = rows.where(_is_day(scope.day))
     dated = [column(DATE).alias("dt")] if preparation.event_time else []
@@ -215,8 +220,9 @@ def _features(timed: DataFrame, plan: Plan, scope: Scope, survey: Survey) -> Dat
         *(column(one.name) for one in plan.columns if one.stored),
         *(column(window.name) for window in windows),
         *(value.alias(name) for name, value in plan.calendar.items()),
+        *map(column, pasts),
         column("row_hash"),
-        _short_history(scope, survey).alias("short_history"),
+        _short_history(preparation, survey, pasts[:1]).alias("short_history"),
         *dated,
     )
 
@@ -243,11 +249,23 @@ def plan_of(raw: DataFrame, preparation: Preparation, other: Prepared | None = N
     return plan
 
 
-def _short_history(scope: Scope, survey: Survey) -> Column:
-    """Tell whether the longest window of a row begins before the table does."""
-    if survey.first_micros is None or not scope.history:
-        return F.lit(False)  # noqa: FBT003
-    return F.unix_micros(column(EVENT)) < F.lit(survey.first_micros + scope.history)
+def _short_history(preparation: Preparation, survey: Survey, pasts: Sequence[str]) -> Column:
+    """Tell whether the table begins within a row's longest window, or within a past not yet full.
+
+    `pasts` names a column of earlier values, if there is one.
+    """
+    is_short = F.lit(False)  # noqa: FBT003
+    if survey.first_micros is None:
+        return is_short
+    since_first = F.unix_micros(column(EVENT)) - F.lit(survey.first_micros)
+    window = longest(preparation.windows)
+    if window:
+        is_short = since_first < F.lit(window // _MICROSECOND)
+    sequence = preparation.sequence
+    if sequence is not None and pasts:
+        is_within = since_first < F.lit(sequence.lookback // _MICROSECOND)
+        is_short |= is_within & (F.size(column(pasts[0])) < F.lit(sequence.steps))
+    return is_short
 
 
 def _quarantine(timed: DataFrame, plan: Plan, scope: Scope) -> DataFrame:

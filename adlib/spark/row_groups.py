@@ -83,10 +83,10 @@ def score_by_row_groups(spark: SparkSession, request: Request) -> DataFrame:
 
 
 def _reading(request: Request, encoder: Encoder) -> _Reading:
-    features = tuple(encoding.feature for encoding in encoder.encodings)
-    columns = dict.fromkeys((*encoder.names, *request.sources))
+    names = (feature.name for feature in encoder.features)
+    columns = dict.fromkeys((*names, *request.sources))
     day = request.dates.all_rows
-    return _Reading(features, vector_lengths(encoder), tuple(columns), day)
+    return _Reading(encoder.features, vector_lengths(encoder), tuple(columns), day)
 
 
 def _quoted(name: str) -> str:

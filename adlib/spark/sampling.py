@@ -51,6 +51,8 @@ class SampleRequest:
     """Rows of this date and later are not eligible."""
     has_dates: bool
     exclusions: Exclusions = field(default_factory=Exclusions)
+    earlier_values: int = 0
+    """How many values of earlier events a row holds in arrays, at most."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def _texts(features: DataFrame, request: SampleRequest) -> list[str]:
 
 def _cap(request: SampleRequest, rows: int, characters: int) -> int:
     """Return how many rows may be drawn, by number and by size."""
-    row_bytes = _BYTES_PER_NUMBER * len(request.columns) + characters / max(1, rows)
+    values = len(request.columns) + request.earlier_values
+    row_bytes = _BYTES_PER_NUMBER * values + characters / max(1, rows)
     return max(1, min(request.rows, int(request.megabytes * 1e6 / row_bytes)))
 
 

@@ -1,9 +1,12 @@
 """Arrow to columns, packed or not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
 from adlib.arrays import TextColumn
+from adlib.encoding import Feature, Kind
 from adlib.spark.columns import (
     DOUBLES,
     SINGLES,
@@ -12,9 +15,12 @@ from adlib.spark.columns import (
     Packing,
     common_length,
     number_column,
+    past_column,
     text_column,
     vector_column,
 )
+
+PAST = Feature("amount_past", Kind.PAST, "amount", entity="who", of="amount", steps=3)
 
 
 def strings(column):
@@ -77,3 +83,25 @@ def test_sliced_arrays_unpack_to_their_own_rows():
     assert strings(columns["s"]) == [None, "a"]
     assert strings(columns["t"]) == ["c", "d"]
     np.testing.assert_array_equal(columns["v"].values, [[2.0, 2.0], [3.0, 3.0]])
+
+
+def test_a_past_stands_against_its_end_and_what_was_not_is_absent():
+    lists = pa.array([[9.0], [1.0, 2.0], [], None, [3.0, 4.0, 5.0], [6.0, None, 8.0, 7.0]]).slice(1)
+    past = past_column(lists, PAST, Dictionaries())
+    absent = np.nan
+    oldest, middle = [absent, absent, absent, 3, absent], [1, absent, absent, 4, 8]
+    expected = [oldest, middle, [2, absent, absent, 5, 7]]
+    np.testing.assert_array_equal(past.events.values.reshape(3, 5), expected)
+    assert past.present.sum(axis=0).tolist() == [2, 0, 0, 3, 3]
+
+
+def test_a_past_of_strings_and_of_truths_and_of_nothing():
+    words = past_column(pa.array([["a", None], ["b", "a"]]), replace(PAST, steps=2), Dictionaries())
+    assert strings(words.events) == ["a", "b", None, "a"]
+    truths = past_column(pa.array([[True, None], [False]]), replace(PAST, steps=2), Dictionaries())
+    np.testing.assert_array_equal(truths.events.values, [1.0, np.nan, np.nan, 0.0])
+    nothing = past_column(pa.array([[], []], pa.list_(pa.string())), PAST, Dictionaries())
+    assert len(nothing) == 2
+    assert not nothing.present.any()
+    singles = past_column(pa.array([[1.5]], pa.list_(pa.float32())), PAST, Dictionaries())
+    assert singles.events.values.dtype == np.float32

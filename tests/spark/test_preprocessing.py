@@ -12,6 +12,7 @@ from adlib.errors import BusyError, ConfigError, InputError
 from adlib.spark.ledger import read_ledger, staging
 from adlib.spark.planning import Preparation
 from adlib.spark.preprocessing import preprocess, read_features
+from adlib.spark.sequences import SequenceSpec
 from adlib.spark.tables import Source, column, read_source
 from adlib.spark.windows import WindowSpec
 
@@ -317,3 +318,55 @@ def test_two_runs_of_one_date_do_not_meet_and_two_dates_do_not_wait(tmp_path):
         for day in (date(2024, 1, 1), None):
             with pytest.raises(BusyError, match="Wait"), staging(tmp_path, day):
                 pass
+
+
+SEQUENCE = SequenceSpec("who", None, 4, "3d")
+WITH_PAST = replace(TIMED, label="bad", carried=("shop",), sequence=SEQUENCE)
+
+
+def _visits(spark):
+    rows = [(*row, row[0] % 2 == 0, f"s{row[0] % 3}") for row in _days(6)]
+    return spark.createDataFrame(
+        rows, "id long, at timestamp, who string, n double, bad boolean, shop string"
+    )
+
+
+def test_earlier_values_are_kept_of_features_alone_and_never_of_the_label(spark, tmp_path):
+    preprocess(spark, _visits(spark), WITH_PAST, tmp_path, RUN, None)
+    features = read_features(spark, tmp_path)
+    pasts = {name for name in features.columns if "_past_by_" in name}
+    assert pasts == {f"{name}_past_by_who" for name in ("n", "at_hour", "at_weekday")}
+    found = {row["id"]: row for row in features.collect()}
+    for number, row in found.items():
+        earlier = range(number % 4, number, 4)[-3:]
+        assert row["n_past_by_who"] == [found[one]["n"] for one in earlier]
+        assert row["short_history"] == (len(earlier) < 3)
+
+
+def test_the_past_of_one_date_is_what_it_is_in_the_whole_table(spark, tmp_path):
+    raw, day = _visits(spark), date(2024, 1, 5)
+    preprocess(spark, raw, WITH_PAST, tmp_path / "all", RUN, None)
+    ledger = preprocess(spark, raw, WITH_PAST, tmp_path / "one", RUN, day)
+    assert ledger.context_rows == 60
+    whole = read_features(spark, tmp_path / "all").where(F.col("dt") == F.lit(day))
+    one = read_features(spark, tmp_path / "one")
+    assert sorted(map(str, one.collect())) == sorted(map(str, whole.collect()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"event_time": None, "key": ()}, ConfigError, "neither sequence.order nor"),
+        ({"sequence": replace(SEQUENCE, order="shop")}, InputError, "'shop' is string, which says"),
+        ({"sequence": replace(SEQUENCE, by="whom")}, InputError, "whom"),
+    ],
+)
+def test_a_sequence_that_cannot_be_put_in_order_is_refused(spark, tmp_path, changes, error, said):
+    with pytest.raises(error, match=said):
+        preprocess(spark, _visits(spark), replace(WITH_PAST, **changes), tmp_path, RUN, None)
+
+
+def test_a_column_named_like_a_past_is_refused(spark, tmp_path):
+    raw = _visits(spark).withColumn("n_past_by_who", F.lit(1.0))
+    with pytest.raises(InputError, match="named like pasts of sequence: n_past_by_who"):
+        preprocess(spark, raw, WITH_PAST, tmp_path, RUN, None)

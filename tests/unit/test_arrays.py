@@ -10,6 +10,7 @@ from adlib.arrays import (
     Layout,
     Loss,
     NumberColumn,
+    PastColumn,
     TextColumn,
     VectorColumn,
     row_count,
@@ -84,3 +85,15 @@ def test_a_layout_names_each_source_once_in_order():
     assert blocks[1].span == slice(1, 3)
     assert blocks[1].width == 2
     assert Layout(()).width == 0
+
+
+def test_a_past_goes_with_its_row():
+    events = np.array([1.0, 2.0, 3.0, 10.0, 20.0, 30.0])
+    present = np.array([[False, True, True], [True, True, True]])
+    past = PastColumn(NumberColumn(events), present)
+    assert len(past) == 3
+    for rows in (np.array([2, 0]), np.array([True, False, True]), slice(1, 3)):
+        taken = past.take(rows)
+        expected = events.reshape(2, 3)[:, rows]
+        assert taken.events.values.tolist() == expected.ravel().tolist()
+        assert taken.present.tolist() == present[:, rows].tolist()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adlib.arrays import NumberColumn, TextColumn, VectorColumn
+from adlib.arrays import NumberColumn, PastColumn, TextColumn, VectorColumn
 from adlib.encoding import Candidate, Feature, Kind, choose_features, without_weekdays
 from adlib.errors import InputError
 
@@ -47,6 +47,24 @@ class TestChoosingFeatures:
         kept, said = self.choose(Feature("x", kind, "x"), column)
         assert "x" not in kept
         assert said == note
+
+    def test_the_past_is_kept_of_narrow_columns_that_are_kept(self):
+        columns = {
+            "amount": numbers(np.arange(9.0)),
+            "same": numbers(np.ones(9)),
+            "note": texts([f"a note of many words {row}" for row in range(9)]),
+        }
+        kinds = {"amount": Kind.NUMBER, "same": Kind.NUMBER, "note": Kind.CATEGORY}
+        pasts = [Feature(f"{of}_past", Kind.PAST, of, of=of, steps=3) for of in columns]
+        past = PastColumn(numbers(np.ones(27)), np.ones((3, 9), dtype=bool))
+        candidates = [
+            *map(Candidate, pasts),
+            *(Candidate(Feature(name, kind, name)) for name, kind in kinds.items()),
+        ]
+        choice = choose_features({**columns, **{one.name: past for one in pasts}}, candidates)
+        assert [feature.name for feature in choice.features] == ["amount", "note", "amount_past"]
+        assert choice.notes["amount_past"] == "past: up to 3 earlier values of amount"
+        assert choice.notes["same_past"].startswith("left out: same is left out")
 
     def test_a_column_that_is_constant_or_missing_tells_rows_apart(self):
         kept, _ = self.choose(AMOUNT, numbers([5.0, np.nan, 5.0]))
