@@ -9,6 +9,7 @@ from adlib.arrays import Layout, Tensors
 from adlib.detectors.autoencoder import AutoencoderSettings
 from adlib.detectors.base import Detector, DetectorSettings
 from adlib.detectors.blend import BlendSettings
+from adlib.detectors.conv_autoencoder import ConvAutoencoderSettings
 from adlib.detectors.dbscan import DbscanSettings
 from adlib.detectors.dense_autoencoder import DenseAutoencoderSettings
 from adlib.detectors.gan import GanSettings
@@ -19,6 +20,7 @@ from adlib.detectors.kmeans import KmeansSettings
 from adlib.detectors.knn import KnnSettings
 from adlib.detectors.mahalanobis import MahalanobisSettings
 from adlib.detectors.pca import PcaSettings
+from adlib.detectors.recurrent_autoencoder import RecurrentAutoencoderSettings
 from adlib.detectors.siamese import SiameseSettings
 from adlib.detectors.vae import VaeSettings
 from adlib.errors import ModelError
@@ -26,6 +28,7 @@ from adlib.errors import ModelError
 DETECTORS: Mapping[str, type[DetectorSettings]] = {
     AutoencoderSettings.kind: AutoencoderSettings,
     BlendSettings.kind: BlendSettings,
+    ConvAutoencoderSettings.kind: ConvAutoencoderSettings,
     DbscanSettings.kind: DbscanSettings,
     DenseAutoencoderSettings.kind: DenseAutoencoderSettings,
     GanSettings.kind: GanSettings,
@@ -36,6 +39,7 @@ DETECTORS: Mapping[str, type[DetectorSettings]] = {
     KnnSettings.kind: KnnSettings,
     MahalanobisSettings.kind: MahalanobisSettings,
     PcaSettings.kind: PcaSettings,
+    RecurrentAutoencoderSettings.kind: RecurrentAutoencoderSettings,
     SiameseSettings.kind: SiameseSettings,
     VaeSettings.kind: VaeSettings,
 }

@@ -73,9 +73,9 @@ class TestDefaults:
     def test_the_keys_of_a_detector_are_its_hyper_parameters(self, load, kind):
         fields = {field.name for field in dataclasses.fields(DETECTORS[kind])}
         assert set(DETECTOR_KINDS[kind].model_fields) - {"kind"} == fields
-        given_keys = load(LEAST + f"detector: {{kind: {kind}}}\n").detector.model_dump(
-            exclude={"kind"}, exclude_none=True
-        )
+        sequence = "sequence: {by: card, order: number}\n"
+        given = load(LEAST + sequence + f"detector: {{kind: {kind}}}\n").detector
+        given_keys = given.model_dump(exclude={"kind"}, exclude_none=True)
         assert settings_from_plain(kind, given_keys) == DETECTORS[kind]()
 
     def test_options_of_the_reader_are_words(self, load):
@@ -375,3 +375,43 @@ class TestDigest:
         schema = json.loads(json.dumps(json_schema()))
         assert set(schema["properties"]) == set(Config.model_fields)
         assert schema["additionalProperties"] is False
+
+
+class TestSequences:
+    TIMED = LEAST.replace("data/payments}", "data/payments, event_time: at, label: fraud}")
+
+    @pytest.mark.parametrize("kind", ["conv_autoencoder", "recurrent_autoencoder"])
+    def test_a_detector_that_reads_the_past_needs_a_sequence(self, load, refusal, kind):
+        detector = f"detector: {{kind: {kind}}}\n"
+        (found,) = refusal(self.TIMED + detector)
+        assert found == (
+            f"line 5: detector.kind: {kind} judges an event by those before it and needs a section "
+            "sequence, such as {by: CUSTOMER, length: 8}"
+        )
+        assert load(self.TIMED + detector + "sequence: {by: card}").sequence.length == 8
+
+    def test_a_detector_of_single_rows_takes_one_so_that_both_can_be_compared(self, load):
+        assert load(self.TIMED + "sequence: {by: card, within: 7d}").sequence.within == "7d"
+
+    def test_without_a_time_something_else_has_to_say_what_came_first(self, load, refusal):
+        (found,) = refusal(LEAST + "sequence: {by: card}")
+        assert found == (
+            "line 5: sequence: needs order, the column that says which event came first, or "
+            "source.event_time"
+        )
+        assert load(LEAST + "sequence: {by: card, order: number}").sequence.order == "number"
+
+    @pytest.mark.parametrize(
+        ("section", "said"),
+        [
+            ("{by: fraud}", "'fraud' is the label; training never reads it"),
+            ("{by: card, order: fraud}", "'fraud' is the label; training never reads it"),
+            ("{by: card, length: 1}", "sequence.length: expected at least 2"),
+            ("{by: card, within: soon}", "'soon': a length is a whole number and m, h or d"),
+            ("{by: card, lenght: 4}", "did you mean 'length'?"),
+            ("8", "expected keys and values, such as {by: CUSTOMER, length: 8}"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, refusal, section, said):
+        (found,) = refusal(self.TIMED + f"sequence: {section}")
+        assert said in found

@@ -1,0 +1,111 @@
+"""Convolutions over an entity's last events: what does not fit their pattern is strange.
+
+Good at short patterns of neighbouring events, and faster than `recurrent_autoencoder`; not at what
+counts wherever it stood in the past, for each place of it has weights of its own, nor at tables
+whose rows do not follow from one another. Cost of a row: two convolutions three events wide over
+the earlier events, then a small layer for each column.
+
+An event is rebuilt from what its entity did before and from what else it says itself, without
+reading what is rebuilt, see `last_event`; the score is how far off that is. Nothing can be copied,
+so what is strange need not be left out of learning: it is learned to be as rare as it is. Without
+earlier events every row is judged by itself. The forward pass is NumPy; PyTorch only fits.
+
+Convolutions over events in place of a memory are after Bai et al. (arXiv 1803.01271).
+
+Measured on 6,000 payments whose kinds follow one another in turn, 1% of them out of turn, learned
+from 4,000 others: AUROC 1.000; no detector of single rows comes above 0.53 there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.detectors.base import (
+    Detector,
+    DetectorSettings,
+    Judgement,
+    Progress,
+    refuse_equal_scores,
+    setting,
+)
+from adlib.detectors.convolutions import Convolutions
+from adlib.detectors.sequence_network import SequenceNetwork
+
+
+@dataclass(frozen=True)
+class ConvAutoencoderSettings(DetectorSettings):
+    """Hyper-parameters of the convolutional autoencoder."""
+
+    channels: int = setting(16, "Numbers that each convolution says of an event.", ge=1, le=1024)
+    hidden: int = setting(
+        32, "Hidden units between past and event and what is rebuilt.", ge=1, le=4096
+    )
+    steps: int = setting(1000, "At most so many steps of learning.", ge=1, le=1_000_000)
+    batch_rows: int = setting(256, "Rows of a step.", ge=1, le=1_000_000)
+    learning_rate: float = setting(0.005, "Of the optimiser.", gt=0.0, le=10.0)
+    kind: ClassVar[str] = "conv_autoencoder"
+    reads_past: ClassVar[bool] = True
+
+    def fit(  # noqa: D102 - said on the base
+        self, features: FeatureMatrix, *, seed: int, progress: Progress | None
+    ) -> ConvAutoencoder:
+        from adlib.detectors.network_training import Schedule  # noqa: PLC0415
+        from adlib.detectors.sequence_training import (  # noqa: PLC0415
+            ConvolutionsModule,
+            train_sequence,
+        )
+
+        trained = train_sequence(
+            features,
+            lambda events, steps: ConvolutionsModule(events.width, self.channels, steps),
+            self.hidden,
+            Schedule(self.steps, self.batch_rows, self.learning_rate, trim_fraction=0.0),
+            seed=seed,
+            progress=progress,
+        )
+        network = self._network(features.layout, trained.tensors).measured(features)
+        fitted = ConvAutoencoder(features.layout, self, network, trained.metrics)
+        refuse_equal_scores(fitted, features)
+        return fitted
+
+    def restore(self, layout: Layout, tensors: Tensors) -> ConvAutoencoder:  # noqa: D102
+        return ConvAutoencoder(layout, self, self._network(layout, tensors))
+
+    def _network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:
+        return SequenceNetwork.restore(layout, tensors, Convolutions, self.channels, self.hidden)
+
+    def to_plain(self) -> dict[str, Any]:  # noqa: D102
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvAutoencoder(Detector):
+    """A fitted convolutional autoencoder."""
+
+    own_settings: ConvAutoencoderSettings
+    network: SequenceNetwork
+    fit_metrics: Mapping[str, float] = field(default_factory=dict)
+    kind: ClassVar[str] = "conv_autoencoder"
+
+    @property
+    def settings(self) -> ConvAutoencoderSettings:  # noqa: D102 - said on the base
+        return self.own_settings
+
+    @property
+    def metrics(self) -> Mapping[str, float]:  # noqa: D102
+        return self.fit_metrics
+
+    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: ARG002, D102
+        return self.network.score(features)
+
+    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
+        return self.network.judge(features)
+
+    def codes(self, features: FeatureMatrix) -> Floats | None:  # noqa: D102
+        return None if self.network.past is None else self.network.said(features)
+
+    def tensors(self) -> Tensors:  # noqa: D102
+        return self.network.tensors()
