@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from adlib.arrays import Floats
-from adlib.comparison import Comparison, Trial, compare_outcomes, measure
+from adlib.comparison import Comparison, Outcome, Trial, compare_outcomes, measure
 from adlib.config import config_digest
 from adlib.detectors import DETECTORS
 from adlib.errors import ConfigError
@@ -22,6 +22,8 @@ from adlib.spark.preprocessing import read_features
 from adlib.spark.training import Drawn, Training
 from adlib.thresholds import DEFAULT_FRACTION
 from adlib.wiring import detector_of, training_of
+
+_NO_PAST = "It reads an entity's earlier events, and the configuration has no section sequence."
 
 
 def detector_kinds(named: str | None) -> list[str]:
@@ -64,8 +66,9 @@ def compare(job: Job, kinds: Sequence[str]) -> None:
     asked = training.threshold.asked_fraction(training.rows_per_day)
     budget = DEFAULT_FRACTION if asked is None else asked
     trial = Trial(drawn.columns, drawn.learns_from, labels, budget, training.seed)
-    outcomes = []
-    for kind in kinds:
+    unfit = {kind for kind in kinds if DETECTORS[kind].reads_past and not job.config.sequence}
+    outcomes = [Outcome(kind, problem=_NO_PAST) for kind in unfit]
+    for kind in sorted({*kinds} - unfit):
         tried = replace(training, detector=detector_of(job.config, kind))
         with job.summary.stage(kind):
             fit = partial(drawn.fit, tried, training_shown(job.summary.meter))

@@ -50,7 +50,7 @@ PEERS: Mapping[str, Callable[[int], BaseDetector]] = {
     "ALAD": lambda _: ALAD(verbose=0),
     "AutoEncoder": lambda seed: AutoEncoder(random_state=seed, verbose=0),
 }
-OURS = tuple(DETECTORS)
+OURS = tuple(kind for kind, settings in DETECTORS.items() if not settings.reads_past)
 
 
 def fit_and_score(detector: str, labelled: LabelledSet, seed: int) -> Scored:
