@@ -16,6 +16,7 @@ from adlib.encoding import Feature, Kind
 from adlib.errors import InputError
 from adlib.spark.ledger import read_ledger
 from adlib.spark.planning import NEW, OURS, Plan, Preparation
+from adlib.spark.sequences import past_name
 from adlib.spark.tables import MALFORMED
 from adlib.spark.windows import window_columns
 
@@ -79,7 +80,9 @@ class Prepared:
         planned = {field.name: field.dataType.simpleString() for field in features.fields}
         before = {field.name: field.dataType.simpleString() for field in self.schema.fields}
         windows = {window.name for window in window_columns(plan.preparation.windows)}
-        there = {*planned, *source.names, *plan.calendar, *windows, *OURS}
+        sequence = plan.preparation.sequence
+        pasts = {past_name(name, sequence.by) for name in before} if sequence else set()
+        there = {*planned, *source.names, *plan.calendar, *windows, *pasts, *OURS}
         gone = [name for name in before if name not in there]
         missing = [name for name in gone if not _is_calendar_of(gone, name)]
         differing = [
