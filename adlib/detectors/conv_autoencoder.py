@@ -18,9 +18,8 @@ from 4,000 others: AUROC 1.000; no detector of single rows comes above 0.53 ther
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
 from adlib.detectors.base import (
@@ -67,7 +66,7 @@ class ConvAutoencoderSettings(DetectorSettings):
             progress=progress,
         )
         network = self._network(features.layout, trained.tensors).measured(features)
-        fitted = ConvAutoencoder(features.layout, self, network, trained.metrics)
+        fitted = ConvAutoencoder(features.layout, self, network, metrics=trained.metrics)
         refuse_equal_scores(fitted, features)
         return fitted
 
@@ -77,26 +76,14 @@ class ConvAutoencoderSettings(DetectorSettings):
     def _network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:
         return SequenceNetwork.restore(layout, tensors, Convolutions, self.channels, self.hidden)
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class ConvAutoencoder(Detector):
     """A fitted convolutional autoencoder."""
 
-    own_settings: ConvAutoencoderSettings
+    settings: ConvAutoencoderSettings
     network: SequenceNetwork
-    fit_metrics: Mapping[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "conv_autoencoder"
-
-    @property
-    def settings(self) -> ConvAutoencoderSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: ARG002, D102
         return self.network.score(features)

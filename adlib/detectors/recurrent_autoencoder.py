@@ -21,9 +21,8 @@ payments, which hold frauds of amount and none of order: AUROC 0.635, average pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
 from adlib.detectors.base import (
@@ -70,7 +69,7 @@ class RecurrentAutoencoderSettings(DetectorSettings):
             progress=progress,
         )
         network = self._network(features.layout, trained.tensors).measured(features)
-        fitted = RecurrentAutoencoder(features.layout, self, network, trained.metrics)
+        fitted = RecurrentAutoencoder(features.layout, self, network, metrics=trained.metrics)
         refuse_equal_scores(fitted, features)
         return fitted
 
@@ -80,26 +79,14 @@ class RecurrentAutoencoderSettings(DetectorSettings):
     def _network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:
         return SequenceNetwork.restore(layout, tensors, Gru, self.units, self.hidden)
 
-    def to_plain(self) -> dict[str, Any]:  # noqa: D102
-        return asdict(self)
-
 
 @dataclass(frozen=True, eq=False)
 class RecurrentAutoencoder(Detector):
     """A fitted recurrent autoencoder."""
 
-    own_settings: RecurrentAutoencoderSettings
+    settings: RecurrentAutoencoderSettings
     network: SequenceNetwork
-    fit_metrics: Mapping[str, float] = field(default_factory=dict)
     kind: ClassVar[str] = "recurrent_autoencoder"
-
-    @property
-    def settings(self) -> RecurrentAutoencoderSettings:  # noqa: D102 - said on the base
-        return self.own_settings
-
-    @property
-    def metrics(self) -> Mapping[str, float]:  # noqa: D102
-        return self.fit_metrics
 
     def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: ARG002, D102
         return self.network.score(features)
