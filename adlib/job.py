@@ -202,8 +202,9 @@ def refuse_other_preparation(job: Job, ledger: Ledger) -> None:
     if other:
         message = (
             f"The feature table of {other[0]} was prepared with another key, event time, time "
-            "zone, entity, features, windows, exclusions or pseudonyms than the configuration has "
-            "now. Run `adlib preprocess` again, without --date for the whole table."
+            "zone, entity, features, windows, sequence, exclusions or pseudonyms than the "
+            "configuration has now. Run `adlib preprocess` again, without --date for the whole "
+            "table."
         )
         raise InputError(message)
 

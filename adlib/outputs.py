@@ -113,7 +113,7 @@ RUNS = (
     OutputColumn("quarantined_by_problem", "STRING", "problem to rows, as JSON"),
     OutputColumn("rows_scored", "BIGINT", "rows that were scored"),
     OutputColumn("rows_flagged", "BIGINT", "rows that are anomalies"),
-    OutputColumn("short_history_rows", "BIGINT", "rows whose windows looked back less than asked"),
+    OutputColumn("short_history_rows", "BIGINT", "rows with less of a past than asked for"),
     OutputColumn("asked_fraction", "DOUBLE", "the share of rows asked for; null where none was"),
     OutputColumn("delivered_fraction", "DOUBLE", "the share of scored rows that was flagged"),
     OutputColumn(

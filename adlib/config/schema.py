@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,22 +14,19 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from adlib.config.detectors import DetectorConfig, default_detector
+from adlib.config.past import SequenceConfig, WindowConfig, unordered
 from adlib.config.paths import DirectoryPath, SourcePath
 from adlib.config.privacy import PrivacyConfig, misused
 from adlib.config.section import Section
 from adlib.config.thresholds import ThresholdConfig
 from adlib.config.tracking import MlflowConfig
-from adlib.detectors import DETECTORS
 from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
 
 CONTRADICTION: Literal["contradiction"] = "contradiction"
 """The type of an error about keys that are right by themselves."""
-DURATION = re.compile(r"[1-9][0-9]{0,6}[mhd]")
 _Problem = tuple[tuple[str | int, ...], str]
 """A place in the configuration and what is wrong there."""
-Statistic = Literal["count", "sum", "mean", "std", "max", "gap", "ratio"]
-_NEEDS_OF = {"sum", "mean", "std", "max", "ratio"}
 
 
 class SourceConfig(Section):
@@ -130,91 +126,6 @@ class FeaturesConfig(Section):
             message = f"{', '.join(map(repr, twice))} stands in more than one list; keep it in one"
             raise ValueError(message)
         return self
-
-
-def _listed(value: object) -> object:
-    """Let one stand for a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-class WindowConfig(Section):
-    """What the past of an entity adds to a row: trailing windows that end before it."""
-
-    by: str = Field(description="The column of the entity whose past is looked at.")
-    over: tuple[str, ...] = Field(
-        min_length=1,
-        description="One length or several, such as 30m, 12h or 7d. Rows whose windows the table "
-        "does not fill are scored and not learned from.",
-    )
-    take: tuple[Statistic, ...] = Field(
-        min_length=1,
-        description="count: earlier rows; gap: seconds since the previous one; of the column `of`: "
-        "sum, mean, std, max, and ratio, how many times the entity's own mean before.",
-    )
-    of: str | None = Field(
-        None, description="The number to take it of. Only count and gap do without."
-    )
-
-    @field_validator("over", mode="before", json_schema_input_type=str | tuple[str, ...])
-    @classmethod
-    def _listed_lengths(cls, value: object) -> object:
-        return _listed(value)
-
-    @field_validator(
-        "take", mode="before", json_schema_input_type=Statistic | tuple[Statistic, ...]
-    )
-    @classmethod
-    def _listed_statistics(cls, value: object) -> object:
-        return _listed(value)
-
-    @field_validator("over")
-    @classmethod
-    def _durations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [length for length in value if not DURATION.fullmatch(length)]
-        if wrong:
-            listed = ", ".join(map(repr, wrong))
-            message = f"{listed}: a length is a whole number and m, h or d, such as 12h"
-            raise ValueError(message)
-        return value
-
-    @model_validator(mode="after")
-    def _of_what(self) -> Self:
-        needing = [statistic for statistic in self.take if statistic in _NEEDS_OF]
-        if needing and self.of is None:
-            message = f"take {', '.join(needing)} needs 'of', the column to take it of"
-            raise ValueError(message)
-        return self
-
-
-class SequenceConfig(Section):
-    """An entity's last few events, kept beside each row as arrays of the feature table.
-
-    conv_autoencoder and recurrent_autoencoder read them; other detectors see each row by itself.
-    """
-
-    by: str = Field(description="The column of the entity whose events follow one another.")
-    order: str | None = Field(
-        None,
-        description="A number or a time that says which of two events came first: of events of "
-        "one source.event_time, or of all where there is none. Events that share both are not "
-        "before each other.",
-    )
-    length: int = Field(
-        8, ge=2, le=64, description="How many events a row is judged by, itself the last."
-    )
-    within: str = Field(
-        "30d",
-        description="How far back an earlier event may lie, such as 12h or 7d; with --date so many "
-        "days before it are read. Without source.event_time every earlier event counts.",
-    )
-
-    @field_validator("within")
-    @classmethod
-    def _duration(cls, value: str) -> str:
-        if not DURATION.fullmatch(value):
-            message = f"{value!r}: a length is a whole number and m, h or d, such as 12h"
-            raise ValueError(message)
-        return value
 
 
 class SampleConfig(Section):
@@ -437,7 +348,9 @@ class Config(Section):
             *self._contradictions(),
             *self._untimed(),
             *self._misused(),
-            *self._unordered(),
+            *unordered(
+                self.sequence, self.detector.kind, self.source.event_time, self.source.label
+            ),
         ]
         if problems:
             details = [
@@ -467,24 +380,9 @@ class Config(Section):
         if self.privacy is not None:
             needed = {window.of: "what a window is of" for window in self.windows}
             needed |= {self.source.event_time: "the event time", self.source.label: "the label"}
+            needed |= {self.sequence.order: "the order of a sequence"} if self.sequence else {}
             kinds = self.features.kinds if isinstance(self.features, FeaturesConfig) else {}
             yield from misused(self.privacy, needed, kinds, self.detector.kind)
-
-    def _unordered(self) -> Iterator[_Problem]:
-        """Find detectors without the sequence that they read, and sequences without an order."""
-        sequence = self.sequence
-        if sequence is None:
-            if DETECTORS[self.detector.kind].reads_past:
-                said = "judges an event by those before it and needs a section sequence, such as"
-                example = "{by: CUSTOMER, length: 8}"
-                yield ("detector", "kind"), f"{self.detector.kind} {said} {example}"
-            return
-        if self.source.event_time is None and sequence.order is None:
-            said = "needs order, the column that says which event came first, or source.event_time"
-            yield ("sequence",), said
-        if self.source.label is not None and self.source.label in {sequence.by, sequence.order}:
-            said = f"{self.source.label!r} is the label; training never reads it"
-            yield ("sequence",), said
 
     def _reserved_names(self) -> Iterator[_Problem]:
         """Find key and kept columns that would clash in the outputs, in any case, as SQL does."""

@@ -8,7 +8,7 @@ the score falls when the block has its usual value and all others stay (Zeiler a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Usual:
         layout = self.layout
         scores = score(features)
         losses = np.zeros((len(layout.blocks), len(features)), dtype=scores.dtype)
-        occluded = FeatureMatrix(features.inputs.copy(), features.places.copy(), layout)
+        occluded = replace(features, inputs=features.inputs.copy(), places=features.places.copy())
         number = category = 0
         for out, block, mark in zip(losses, layout.blocks, layout.marks, strict=True):
             is_category = block.loss is Loss.CATEGORY

@@ -73,7 +73,7 @@ class Scope:
     begins: int
     """Microseconds since 1970 of the first instant of `day`."""
     history: int
-    """The longest window, in microseconds."""
+    """How far back windows and sequence look, in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class Survey:
     """Of the earliest event known to the run, since 1970."""
 
 
-def scope_of(filed: date, day: date | None, timezone: str, window: timedelta) -> Scope:
+def scope_of(filed: date, day: date | None, timezone: str, lookback: timedelta) -> Scope:
     """Return which rows a run is about."""
-    history = window // _MICROSECOND
+    history = lookback // _MICROSECOND
     if day is None:
         return Scope(filed, None, 0, history)
     midnight = datetime.combine(day, time(), tzinfo=ZoneInfo(timezone))
@@ -119,7 +119,7 @@ def _at(day: date) -> Column:
 def _near(raw: DataFrame, name: str, scope: Scope) -> Column:
     """Return a plain comparison that Parquet can skip row groups by.
 
-    It is wider than what is asked for: by a day for the zone, and by the longest window once more,
+    It is wider than what is asked for: by a day for the zone, and by the history once more,
     which tells whether a history is short because the table begins there.
     """
     data_type = raw.schema[name].dataType

@@ -72,10 +72,12 @@ class Preparation:
     @property
     def digest(self) -> str:
         """What decides the rows and columns of a feature table, but for what is merely carried."""
-        besides = {"label", "carried", "pseudonyms"}
+        besides = {"label", "carried", "pseudonyms", "sequence"}
         decisive = {name: value for name, value in asdict(self).items() if name not in besides}
         if self.pseudonyms is not None:
             decisive["pseudonyms"] = self.pseudonyms.to_json()
+        if self.sequence is not None:
+            decisive["sequence"] = asdict(self.sequence)
         text = json.dumps(decisive, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -125,16 +127,16 @@ class Plan:
 
         What is no feature, the label above all, has none.
         """
-        preparation = self.preparation
-        roles = {*preparation.key, *preparation.carried, *(spec.by for spec in preparation.windows)}
-        roles |= {name for name in (preparation.event_time, preparation.entity) if name}
+        preparation, sequence = self.preparation, self.preparation.sequence
+        roles = {preparation.event_time, preparation.entity, *preparation.key, *preparation.carried}
+        roles |= {spec.by for spec in preparation.windows}
+        never = {preparation.label, sequence and sequence.by}
         plain = {
             one.name: column(one.name)
             for one in self.columns
-            if one.stored and one.kind in _WITH_PAST and (one.declared or one.name not in roles)
+            if one.stored and one.kind in _WITH_PAST and one.name not in never
+            if one.declared or one.name not in roles
         }
-        for name in (preparation.label, preparation.sequence and preparation.sequence.by):
-            plain.pop(str(name), None)
         return plain | dict(self.calendar)
 
 

@@ -120,7 +120,7 @@ def test_what_another_key_or_none_made_is_refused(private, last_words, monkeypat
     assert private.call("score") == 4
     assert "learned from pseudonyms of 'method' under another key" in last_words()
     assert private.call("train") == 3
-    assert "windows, exclusions or pseudonyms" in last_words()
+    assert "windows, sequence, exclusions or pseudonyms" in last_words()
     assert private.call("preprocess") == 0
     assert private.call("score") == 4
     hiding = private.plain.pop("privacy")
