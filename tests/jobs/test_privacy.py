@@ -64,7 +64,15 @@ def assert_nowhere(pattern: re.Pattern[bytes], told: dict[str, bytes]) -> None:
     assert not leaks
 
 
-def test_a_whole_run_leaves_no_private_value_behind(private, capfd):
+SEQUENCE = {
+    "sequence": {"by": "customer", "length": 4},
+    "detector": {"kind": "recurrent_autoencoder", "steps": 60},
+}
+
+
+@pytest.mark.parametrize("more", [{}, SEQUENCE], ids=["rows", "sequences"])
+def test_a_whole_run_leaves_no_private_value_behind(private, capfd, more):
+    private.plain |= more
     assert private.call("run", "--json") == 0
     flagged = private.table("anomalies")
     assert private.call("explain", "--key", flagged["id"][0].as_py(), "--json") == 0
@@ -84,6 +92,17 @@ def test_a_whole_run_leaves_no_private_value_behind(private, capfd):
         "duplicate",
         "missing_event_time",
     }
+
+
+def test_earlier_values_of_a_private_column_are_pseudonyms_too(private):
+    private.plain |= SEQUENCE
+    assert private.call("preprocess") == 0
+    found = pq.read_table(private.root / "work" / "features").to_pylist()
+    in_clear = private_payments().to_pylist()
+    methods = {PSEUDONYMS.of(row["method"]) for row in in_clear}
+    earlier = [value for row in found for value in row["method_past_by_customer"]]
+    assert set(earlier) == methods
+    assert len(earlier) > 2 * len(found)
 
 
 def test_the_same_rows_are_flagged_with_the_same_scores_as_without_privacy(private):

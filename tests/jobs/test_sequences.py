@@ -85,3 +85,11 @@ def test_one_row_is_explained_beside_its_past(done, capfd):
     assert done.call("explain", "--key", str(first["id"])) == 0
     said = capfd.readouterr().out
     assert f"kind is {first['reason_1_actual']} where {first['reason_1_expected']}" in said
+
+
+def test_a_network_that_learned_nothing_is_not_saved(done, capfd):
+    before = sorted((done.root / "models").rglob("*"))
+    settings = ("--set", "detector.steps=40", "--set", "detector.learning_rate=10")
+    assert done.call("train", "--date", LAST_DAY, *settings) == 4
+    assert "the validation loss did not fall" in capfd.readouterr().err.splitlines()[-1]
+    assert sorted((done.root / "models").rglob("*")) == before

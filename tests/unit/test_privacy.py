@@ -76,7 +76,13 @@ def test_detectors_that_keep_rows_are_refused_and_the_others_are_not(load, kind)
         assert "blend" in others
         assert kind not in others
     else:
-        load(CONFIG, "output.path=out", "work.path=work", f"detector.kind={kind}")
+        past = "sequence={by: customer}"
+        load(CONFIG, "output.path=out", "work.path=work", past, f"detector.kind={kind}")
+
+
+def test_what_puts_events_in_order_cannot_be_hidden_and_whose_they_are_can(load):
+    said = refused(load, "sequence={by: customer, order: ip}", "privacy.pseudonymise=[ip]")
+    assert "'ip' is the order of a sequence, which a pseudonym cannot be" in said
 
 
 def test_the_columns_decide_the_results_and_the_variables_name_does_not(load, config):

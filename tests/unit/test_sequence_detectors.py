@@ -1,5 +1,6 @@
 """Detectors that judge an event by those before it: what they find, and that NumPy is PyTorch."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from adlib.arrays import Buffers, TextColumn
 from adlib.artifacts import pack, unpack
+from adlib.attribution import Explainer
 from adlib.detectors import DETECTORS
 from adlib.detectors.conv_autoencoder import ConvAutoencoderSettings
 from adlib.detectors.network_training import reproducible
@@ -20,7 +22,7 @@ from adlib.detectors.sequence_training import (
     with_past,
 )
 from adlib.encoding import Encoder, EncodingSettings
-from adlib.errors import InputError
+from adlib.errors import InputError, ModelError
 from adlib.model import fit_model
 from adlib.thresholds import FractionThreshold
 from tests.sequences import FEATURES, KINDS, PAYMENTS, STEPS, payments
@@ -125,6 +127,32 @@ def test_every_bit_is_the_same_whatever_rows_stand_beside(detector, rows):
         assert again.losses.tobytes() == judged.losses[chosen].tobytes()
         assert again.expected.tobytes() == judged.expected[chosen].tobytes()
     np.testing.assert_allclose(judged.losses.sum(axis=1), scores, rtol=1e-9)
+
+
+def test_a_worker_scores_and_judges_sequences_without_pytorch(detector, rows, monkeypatch):
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in {"torch", "sklearn", "scipy", "threadpoolctl"}:
+            monkeypatch.setitem(sys.modules, name, None)
+    loaded = detector.settings.restore(detector.layout, detector.tensors())
+    assert loaded.score(rows).tobytes() == detector.score(rows).tobytes()
+    loaded.judge(rows.take(slice(0, 3)))
+
+
+def test_occlusion_leaves_the_past_as_it_was_and_blames_what_is_out_of_turn(
+    detector, learned, rows, later
+):
+    strange = rows.take(np.flatnonzero(later.is_out_of_turn.ravel()))
+    explainer = Explainer.fit("occlusion", learned)
+    judged = explainer.judge(detector, strange)
+    reasons = [rows.layout.blocks[place].column for place in judged.losses.argmax(axis=1)]
+    assert judged.scores.tobytes() == detector.score(strange).tobytes()
+    assert np.mean([reason == "kind" for reason in reasons]) > 0.6
+
+
+@pytest.mark.parametrize("kind", SEQUENCE_KINDS)
+def test_a_network_that_learned_nothing_is_refused(kind, learned):
+    with pytest.raises(ModelError, match="the validation loss did not fall"):
+        DETECTORS[kind](steps=40, learning_rate=10.0).fit(learned, seed=3, progress=None)
 
 
 def test_float32_scores_agree_with_float64_ones(detector, encoder, later, rows):
