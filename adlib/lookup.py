@@ -57,6 +57,8 @@ class ScoredRow:
     """Those that hold a value that training never saw."""
     reason: str
     whole: Whole
+    earlier_events: tuple[Mapping[str, str | None], ...]
+    """What the entity's events before it held, the oldest first, where the model reads them."""
     published: Mapping[str, Any] | None
     """Run, model, score and severity of the row among the published anomalies, if it is there."""
 
@@ -247,6 +249,7 @@ def _scored(
         unseen_columns=_named(model.encoder.unseen(columns)),
         reason=sentence_of(tuple(one for one in whole.sources[: model.reasons] if one.share > 0.0)),
         whole=whole,
+        earlier_events=model.encoder.earlier_events(columns, 0),
         published=_where(_published(config, key, None if day is None else date.fromisoformat(day))),
     )
 

@@ -23,6 +23,8 @@ _COMPARED = (
     *("planted_auroc", "planted_average_precision", "planted_recall_at_budget"),
     *("agreement", "fit_seconds", "score_seconds", "model_bytes"),
 )
+_LAID_OUT = {"columns", "derived_columns", "earlier_events"}
+"""Of a row: what has a table of its own."""
 _DIGITS = 3
 _WIDE = 200
 """Columns of what is no terminal, so that a line there is one line."""
@@ -65,7 +67,7 @@ def print_row(row: Found) -> None:
     about.add_column()
     about.add_column(overflow="fold")
     for name, value in row.plain().items():
-        if name not in {"columns", "derived_columns"} and value not in (None, (), {}):
+        if name not in _LAID_OUT and value not in (None, (), {}):
             listed = ", ".join(value) if isinstance(value, tuple) else words(value)
             about.add_row(Text(name.replace("_", " ")), Text(listed))
     console.print(about)
@@ -73,6 +75,19 @@ def print_row(row: Found) -> None:
         console.print(_columns_of("column", row.whole.sources, row.unseen_columns))
         if row.whole.derived:
             console.print(_columns_of("window, hour or weekday", row.whole.derived))
+        if row.earlier_events:
+            console.print(_events(row.earlier_events))
+
+
+def _events(events: Sequence[Mapping[str, str | None]]) -> Table:
+    """Lay out what came before a row, a line for each event."""
+    title = "earlier events, the oldest first"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in events[0]:
+        table.add_column(Text(name), overflow="fold")
+    for event in events:
+        table.add_row(*(Text("missing" if value is None else value) for value in event.values()))
+    return table
 
 
 def _columns_of(what: str, reasons: Sequence[Reason], unseen: Sequence[str] = ()) -> Table:

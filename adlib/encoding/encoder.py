@@ -19,6 +19,7 @@ from adlib.arrays import (
     Layout,
     Past,
     PastColumn,
+    event_places,
     row_count,
 )
 from adlib.encoding.columns import (
@@ -162,6 +163,18 @@ class Encoder:
         pasts = [_past_column(past, columns[past.name]).take(rows) for past in self.pasts]
         events = {str(past.of): own.events for past, own in zip(self.pasts, pasts, strict=True)}
         return Past(self._of_events.transform(events, dtype), pasts[0].present)
+
+    def earlier_events(self, columns: Columns, row: int) -> tuple[dict[str, str | None], ...]:
+        """Return what a row's earlier events held in each column, as text, the oldest first."""
+        encodings = zip(self.pasts, self._of_events.encodings, strict=True)
+        held = [(encoding, _past_column(one, columns[one.name])) for one, encoding in encodings]
+        if not held:
+            return ()
+        present = held[0][1].present
+        return tuple(
+            {one.feature.name: one.text_at(past.events, place) for one, past in held}
+            for place in event_places(present.shape)[present[:, row], row]
+        )
 
     def missing(self, columns: Columns) -> dict[str, Flags]:
         """Return, for every source column, which rows hold no value of it; windows do not count."""

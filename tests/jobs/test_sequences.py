@@ -80,11 +80,18 @@ def test_a_detector_of_single_rows_takes_the_same_table_and_misses_them(tmp_path
     assert summary["metrics"]["recall"] < 0.2
 
 
-def test_one_row_is_explained_beside_its_past(done, capfd):
+def test_one_row_is_explained_beside_its_past(done, capfd, summary_of):
     first = done.table("anomalies").to_pylist()[0]
     assert done.call("explain", "--key", str(first["id"])) == 0
     said = capfd.readouterr().out
     assert f"kind is {first['reason_1_actual']} where {first['reason_1_expected']}" in said
+    assert "earlier events, the oldest first" in said
+    told = summary_of(done, "explain", "--key", str(first["id"]))["earlier_events"]
+    own = sorted(
+        (row for row in table().to_pylist() if row["customer"] == first["customer"]),
+        key=lambda row: row["at"],
+    )
+    assert [event["kind"] for event in told] == [row["kind"] for row in own[-6:-1]]
 
 
 def test_a_network_that_learned_nothing_is_not_saved(done, capfd):

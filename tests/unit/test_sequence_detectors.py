@@ -10,7 +10,7 @@ import torch
 from adlib.arrays import Buffers, TextColumn
 from adlib.artifacts import pack, unpack
 from adlib.attribution import Explainer
-from adlib.detectors import DETECTORS
+from adlib.detectors import DETECTORS, settings_from_plain
 from adlib.detectors.conv_autoencoder import ConvAutoencoderSettings
 from adlib.detectors.network_training import reproducible
 from adlib.detectors.recurrent_autoencoder import RecurrentAutoencoderSettings
@@ -21,6 +21,7 @@ from adlib.detectors.sequence_training import (
     SequenceModule,
     with_past,
 )
+from adlib.detectors.usual import Usual
 from adlib.encoding import Encoder, EncodingSettings
 from adlib.errors import InputError, ModelError
 from adlib.model import fit_model
@@ -142,8 +143,7 @@ def test_occlusion_leaves_the_past_as_it_was_and_blames_what_is_out_of_turn(
     detector, learned, rows, later
 ):
     strange = rows.take(np.flatnonzero(later.is_out_of_turn.ravel()))
-    explainer = Explainer.fit("occlusion", learned)
-    judged = explainer.judge(detector, strange)
+    judged = Explainer("occlusion", Usual.fit(learned)).judge(detector, strange)
     reasons = [rows.layout.blocks[place].column for place in judged.losses.argmax(axis=1)]
     assert judged.scores.tobytes() == detector.score(strange).tobytes()
     assert np.mean([reason == "kind" for reason in reasons]) > 0.6
@@ -151,8 +151,9 @@ def test_occlusion_leaves_the_past_as_it_was_and_blames_what_is_out_of_turn(
 
 @pytest.mark.parametrize("kind", SEQUENCE_KINDS)
 def test_a_network_that_learned_nothing_is_refused(kind, learned):
+    wild = settings_from_plain(kind, {"steps": 40, "learning_rate": 10.0})
     with pytest.raises(ModelError, match="the validation loss did not fall"):
-        DETECTORS[kind](steps=40, learning_rate=10.0).fit(learned, seed=3, progress=None)
+        wild.fit(learned, seed=3, progress=None)
 
 
 def test_float32_scores_agree_with_float64_ones(detector, encoder, later, rows):
@@ -180,6 +181,15 @@ def test_past_and_scores_are_numbers_where_values_are_not(detector, encoder, lat
     judged = detector.judge(encoder.transform(made, np.float64))
     assert np.isfinite(judged.scores).all()
     assert np.isfinite(judged.expected).all()
+
+
+def test_earlier_events_are_told_as_far_as_there_were_any(encoder, later):
+    columns = later.columns()
+    told = encoder.earlier_events(columns, 2)
+    assert [event["kind"] for event in told] == KINDS[later.kinds[0, :2]].tolist()
+    assert [len(encoder.earlier_events(columns, row)) for row in (0, 1, 9)] == [0, 1, STEPS]
+    row_by_row = Encoder.fit(columns, FEATURES[:2], EncodingSettings())
+    assert row_by_row.earlier_events(columns, 9) == ()
 
 
 def test_a_past_of_another_length_is_refused(encoder, later):
