@@ -66,9 +66,11 @@ def compare(job: Job, kinds: Sequence[str]) -> None:
     asked = training.threshold.asked_fraction(training.rows_per_day)
     budget = DEFAULT_FRACTION if asked is None else asked
     trial = Trial(drawn.columns, drawn.learns_from, labels, budget, training.seed)
-    unfit = {kind for kind in kinds if DETECTORS[kind].reads_past and not job.config.sequence}
-    outcomes = [Outcome(kind, problem=_NO_PAST) for kind in unfit]
-    for kind in sorted({*kinds} - unfit):
+    outcomes = []
+    for kind in kinds:
+        if DETECTORS[kind].reads_past and job.config.sequence is None:
+            outcomes.append(Outcome(kind, problem=_NO_PAST))
+            continue
         tried = replace(training, detector=detector_of(job.config, kind))
         with job.summary.stage(kind):
             fit = partial(drawn.fit, tried, training_shown(job.summary.meter))
