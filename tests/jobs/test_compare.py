@@ -72,6 +72,13 @@ def test_a_table_is_printed_and_the_order_of_detectors_changes_nothing(prepared,
     assert "held-out rows and" in printed
 
 
+def test_a_detector_of_sequences_says_what_it_lacks_and_the_others_go_on(prepared, summary_of):
+    rows = summary_of(prepared, "compare", "--detectors", "recurrent_autoencoder,histogram")
+    problems = {row["detector"]: row["problem"] for row in rows["detectors"]}
+    assert problems["histogram"] is None
+    assert "the configuration has no section sequence" in problems["recurrent_autoencoder"]
+
+
 def test_the_configurations_own_detector_keeps_its_settings(prepared, summary_of):
     default = summary_of(prepared, "compare", "--detectors", "kmeans")["detectors"][0]
     few = ("--set", "detector={kind: kmeans, clusters: 2}")
