@@ -45,10 +45,14 @@ def workplace_at(root, kind="recurrent_autoencoder") -> Workplace:
 def done(tmp_path_factory):
     """A workplace in which the last day was learned for from the days before, and scored."""
     made = workplace_at(tmp_path_factory.mktemp("sequences"))
+    run_last_day(made)
+    return made
+
+
+def run_last_day(made):
     assert made.call("preprocess") == 0
     assert made.call("train", "--date", LAST_DAY) == 0
     assert made.call("run", "--date", LAST_DAY) == 0
-    return made
 
 
 def test_payments_out_of_turn_are_flagged_for_their_kind(done):
@@ -63,6 +67,19 @@ def test_both_engines_publish_the_same_file(done):
     (before,) = done.anomaly_files().values()
     assert done.call("score", "--date", LAST_DAY, "--engine", "pandas_udf") == 0
     assert [*done.anomaly_files().values()] == [before]
+
+
+def test_the_files_and_the_order_of_the_source_change_neither_model_nor_anomalies(done, tmp_path):
+    other, rows = workplace_at(tmp_path), table()
+    shuffled = rows.take(np.random.default_rng(11).permutation(len(rows)))
+    other.write(shuffled.slice(0, 500))
+    other.write(shuffled.slice(500), "other.parquet")
+    run_last_day(other)
+    models = [file.name for file in (other.root / "models" / "payments").iterdir()]
+    assert sorted(models) == sorted(
+        file.name for file in (done.root / "models" / "payments").iterdir()
+    )
+    assert other.anomaly_files() == done.anomaly_files()
 
 
 def test_the_past_of_a_date_is_read_with_it(done, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from adlib.arrays import NumberColumn, TextColumn, VectorColumn
+from adlib.arrays import NumberColumn, PastColumn, TextColumn, VectorColumn
 from adlib.detectors import DETECTORS, detector_from_parts
 from adlib.encoding import Encoder, EncodingSettings, Feature, Kind, Scale
 from adlib.errors import ModelError
@@ -59,9 +59,18 @@ def odd_row(column, kind):
     return type(column)(values)
 
 
+def with_past(columns, pasts, present, lots):
+    """Return columns with those of earlier events, which hold the values of some rows."""
+    rows = lots.integers(0, present.shape[1], present.size)
+    return columns | {one.name: PastColumn(columns[one.of].take(rows), present) for one in pasts}
+
+
 @st.composite
 def tables(draw):
-    """Return features of the same rows in both precisions; a normal number is always there."""
+    """Return features of the same rows in both precisions; a normal number is always there.
+
+    Some have a past, of none to three events a row.
+    """
     kinds = ["normal", *draw(st.lists(st.sampled_from([*NUMBERS, *OTHERS]), max_size=5))]
     rows = draw(st.integers(8, 70))
     lots = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -71,9 +80,15 @@ def tables(draw):
         for name, (kind, _) in made.items()
     ]
     columns = {name: column for name, (_, column) in made.items()}
-    scale = draw(st.sampled_from([Scale.ASINH, Scale.ASINH, Scale.STANDARD]))
-    encoder = Encoder.fit(columns, features, EncodingSettings(scale=scale, text_buckets=4))
     scored = {name: odd_row(column, kind) for name, (kind, column) in made.items()}
+    narrow = [one.name for one in features if one.kind not in {Kind.TEXT, Kind.VECTOR}]
+    kept = narrow if draw(st.booleans()) else []
+    pasts = [Feature(f"{name}_past", Kind.PAST, name, of=name, steps=3) for name in kept]
+    present = lots.integers(0, 4, rows) >= np.arange(3, 0, -1)[:, None]
+    columns, scored = (with_past(one, pasts, present, lots) for one in (columns, scored))
+    scale = draw(st.sampled_from([Scale.ASINH, Scale.ASINH, Scale.STANDARD]))
+    encoding = EncodingSettings(scale=scale, text_buckets=4)
+    encoder = Encoder.fit(columns, [*features, *pasts], encoding)
     with np.errstate(over="ignore"):
         return (
             encoder.transform(columns, np.float32),
