@@ -2,8 +2,9 @@
 
 Good at short patterns of neighbouring events, and faster than `recurrent_autoencoder`; not at what
 counts wherever it stood in the past, for each place of it has weights of its own, nor at tables
-whose rows do not follow from one another. Cost of a row: two convolutions three events wide over
-the earlier events, then a small layer for each column.
+whose rows do not follow from one another. Cost of a fit: as long as `steps` say, whatever the rows;
+of a score: for each earlier event 3 x channels x (columns + channels) and channels x hidden units,
+then 4 x columns x hidden units a row.
 
 An event is rebuilt from what its entity did before and from what else it says itself, without
 reading what is rebuilt, see `last_event`; the score is how far off that is. Nothing can be copied,
@@ -12,8 +13,9 @@ earlier events every row is judged by itself. The forward pass is NumPy; PyTorch
 
 Convolutions over events in place of a memory are after Bai et al. (arXiv 1803.01271).
 
-Measured on 6,000 payments whose kinds follow one another in turn, 1% of them out of turn, learned
-from 4,000 others: AUROC 1.000; no detector of single rows comes above 0.53 there.
+Measured on 6,000 payments whose kinds follow one another in turn, 42 of them out of turn, learned
+from 4,000 others: AUROC 1.000, average precision 1.00, 1.3 µs a row of one core with five earlier
+events; no detector of single rows comes above 0.58 there.
 """
 
 from __future__ import annotations

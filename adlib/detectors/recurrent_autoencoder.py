@@ -2,8 +2,9 @@
 
 Good at order: payments, logins or commands out of turn, and a customer who changes habits, where
 each row by itself is ordinary; not at what lies further back than `sequence.length` events, nor at
-tables whose rows do not follow from one another, where it is a slow autoencoder. Cost of a row: a
-step of the recurrent unit for each earlier event, then a small layer for each column.
+tables whose rows do not follow from one another, where it is a slow autoencoder. Cost of a fit: as
+long as `steps` say, whatever the rows; of a score: for each earlier event 3 x units x (columns +
+units), then 4 x columns x hidden units a row.
 
 An event is rebuilt from what its entity did before and from what else it says itself, without
 reading what is rebuilt, see `last_event`; the score is how far off that is. Nothing can be copied,
@@ -13,10 +14,11 @@ earlier events every row is judged by itself. The forward pass is NumPy; PyTorch
 The unit is gated (GRU; Cho et al., EMNLP 2014); reading events up to the present to judge it is
 after LSTM anomaly detectors (Malhotra et al., ESANN 2015).
 
-Measured on 6,000 payments whose kinds follow one another in turn, 1% of them out of turn, learned
-from 4,000 others: AUROC 1.000; no detector of single rows comes above 0.53 there. Of 26,806 card
-payments, which hold frauds of amount and none of order: AUROC 0.635, average precision 0.14, where
-`autoencoder` has 0.648 and 0.22.
+Measured on 6,000 payments whose kinds follow one another in turn, 42 of them out of turn, learned
+from 4,000 others: AUROC 1.000, average precision 1.00, 2.2 µs a row of one core with five earlier
+events; no detector of single rows comes above 0.58 there. Of 26,253 card payments, which hold
+frauds of amount and none of order: AUROC 0.653, average precision 0.11, where `autoencoder` has
+0.645 and 0.23.
 """
 
 from __future__ import annotations
