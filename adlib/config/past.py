@@ -76,7 +76,10 @@ class SequenceConfig(Section):
     conv_autoencoder and recurrent_autoencoder read them; other detectors see each row by itself.
     """
 
-    by: str = Field(description="The column of the entity whose events follow one another.")
+    by: str = Field(
+        description="The column of the entity whose events follow one another; a row without one "
+        "has no past."
+    )
     order: str | None = Field(
         None,
         description="A number or a time that says which of two events came first: of events of "

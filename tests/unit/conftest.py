@@ -90,7 +90,8 @@ def plant(columns: Mapping[str, Column], count: int) -> dict[str, Column]:
             values = [column.at(row) for row in range(len(column))]
             values[-count:] = ["never seen before at all"] * count
             planted[name] = texts(values)
-        elif not isinstance(column, PastColumn):
+        else:
+            assert not isinstance(column, PastColumn)
             numbers = column.values.copy()
             numbers[-count:] = 3.0 if name == "paid_at_hour" else 50_000.0
             planted[name] = type(column)(numbers)
