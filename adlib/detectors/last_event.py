@@ -5,8 +5,10 @@ broken relation, and from the past alone, which tells a change of order that the
 columns bear out. The column itself is never read, so that there is nothing to copy. What either
 rebuilding misses by, the surprise of `network.surprises`, counts in units of what was missed by on
 average where as many events came before, so that first events, of which little can be known, are no
-strangers; the score is the sum of its cubes. Numbers are read as at most eight
-from the centre: a wild one says no more of other columns than that, and the blame stays with it.
+strangers; the score is the sum of its cubes, and each column's share is its own. Occlusion
+(`explain.method`) blames less here: the commonest value may be as much out of turn as the one
+found. Numbers are read as at most eight from the centre: a wild one says no more of other columns
+than that, and the blame stays with it.
 """
 
 from __future__ import annotations
