@@ -87,7 +87,7 @@ class Model:
         return self.encoder.features
 
     def score(self, columns: Columns, cuts: Floats | None = None) -> ScoredBatch:
-        """Score a batch; explain the rows that are flagged.
+        """Score a batch; explain the rows that are flagged, by what is not too costly.
 
         `cuts` are the lowest scores that are flagged: shape (rows,), the threshold's where left
         out. A float32 pass screens all rows; those near or above the threshold are scored again in
@@ -110,7 +110,7 @@ class Model:
             scores[rows] = exact = _as_stored(judged.scores)
             is_anomaly[rows] = strange = exact >= cut[rows]
             told = judged.take(strange)
-            if self.explainer is not None and strange.any():
+            if self.explainer is not None and not self.explainer.costly and strange.any():
                 told = self.explainer.judge(self.detector, features.take(strange))
             reasons.extend(explain(self.encoder, told, take_rows(block, strange), self.reasons))
         return ScoredBatch(scores, is_anomaly, self._flagged(columns, scores, is_anomaly, reasons))
@@ -121,6 +121,14 @@ class Model:
         if self.explainer is None:
             return self.detector.judge(features)
         return self.explainer.judge(self.detector, features)
+
+    def explain(self, columns: Columns) -> list[tuple[Reason, ...]]:
+        """Return the reasons of every row, found as the model was told to, whatever it costs.
+
+        Raises:
+            ConfigError: if a library that the method takes is not installed.
+        """
+        return explain(self.encoder, self.judge(columns), columns, self.reasons)
 
     def _screened_at(self, cut: Floats) -> Floats:
         """Return the float32 scores below which a float64 one cannot reach the cut."""

@@ -45,6 +45,7 @@ from adlib.runs import REFUSED, RunRecord, published_run, write_rows
 from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of, refuse_unread_labels
+from adlib.spark.explaining import refuse_absent_packages
 from adlib.spark.ledger import Ledger, read_ledger, sole_run, staging_directory
 from adlib.spark.planning import NEW
 from adlib.spark.preprocessing import preprocess as prepare_table
@@ -74,6 +75,7 @@ def run(job: Job, *, promote: bool) -> None:
     The first run of a date has nothing earlier to train on, so it prepares the whole table first.
     """
     trained_before(job)
+    refuse_absent_packages(job.spark, job.config.explain.method)
     if job.dated and job.day is not None and not _has_earlier_date(job.work, job.day):
         _LOG.info("No date before %s is prepared yet: preparing the whole table.", job.day)
         _prepare(replace(job, day=None))
@@ -148,6 +150,8 @@ def score(job: Job, model_id: str | None) -> None:
     """Score the feature table and publish the flagged rows of each date."""
     refuse_overlap(paths_of(job.config), source_path(job.config))
     parts, model = load_model(job, model_id)
+    if model.explainer is not None:
+        refuse_absent_packages(job.spark, model.explainer.method)
     features = read_features(job.spark, job.work)
     check_features(features.schema, model.columns)
     refuse_absent_columns(features, [*job.config.source.key, *job.config.source.keep])

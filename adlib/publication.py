@@ -22,6 +22,7 @@ from adlib.publishing import Bundle, CountedTable, Manifest, Publisher
 from adlib.readers import Published, write_guide
 from adlib.runs import PUBLISHED, RunRecord, over_delivers, write_rows
 from adlib.runs import arrow_schema as schema_of
+from adlib.spark.explaining import Explaining, explain_strangest
 from adlib.spark.ledger import DateLedger, Ledger, staging_directory
 from adlib.spark.preprocessing import read_quarantine
 from adlib.spark.records import (
@@ -246,13 +247,25 @@ def _asked_of(threshold: Threshold, counts: DateCounts) -> float | None:
 def _score_into(
     job: Job, features: DataFrame, parts: ModelParts, run_id: str, staging: Path
 ) -> DataFrame:
-    """Score every row once; return the records, read back from where they were written."""
-    identity = [*key_of(job), *job.config.source.keep]
-    carried = (carried_time(job), *carried_columns(identity, features.schema))
-    every_row = job.config.output.scores
-    request = Request(features, dates_of(job), parts, carried, run_id, every_row)
+    """Score every row once, and explain; return the records, read back from where they lie."""
+    identity = (*key_of(job), *job.config.source.keep)
+    explaining = Explaining.of(parts, job.config.explain.limit, identity)
+    request = Request(
+        table=features,
+        dates=dates_of(job),
+        parts=parts,
+        carried=(carried_time(job), *carried_columns(identity, features.schema)),
+        run_id=run_id,
+        every_row=job.config.output.scores,
+        of_flagged=explaining.carried(features.schema) if explaining else (),
+    )
     records = score_dates(job.spark, request, job.engine, identity)
-    return settle(job.spark, records, staging / "records")
+    settled = settle(job.spark, records, staging / "records")
+    if explaining is None:
+        return settled
+    told, rows = explain_strangest(job.spark, settled, explaining, staging / "explained")
+    job.summary.add(rows_explained=rows, explained_by=explaining.method)
+    return told
 
 
 def _files(

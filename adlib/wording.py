@@ -12,6 +12,7 @@ from adlib.summary import Summary
 _TOLD = {
     *("rows_read", "rows_quarantined", "quarantined_by_problem", "rows_scored", "context_rows"),
     *("rows_flagged", "asked_fraction", "delivered_fraction", "dates"),
+    *("rows_explained", "explained_by"),
     *("over_delivered", "over_delivered_dates"),
     *("model", "promoted", "gate", "training_rows", "left_out_of_training", "trained_on"),
     *("new_columns", "self_test", "metrics", "short_history_rows", "message", "exit_code"),
@@ -103,6 +104,8 @@ def _anomalies(figures: Mapping[str, Any]) -> str:
     said += "" if asked is None else f" where {percent(asked)} is asked for"
     if figures["dates"] > 1:
         said += f", in {figures['dates']:,} dates"
+    if "rows_explained" in figures:
+        said += f", {figures['rows_explained']:,} explained by {figures['explained_by']}"
     over = figures.get("over_delivered_dates")
     return said + (
         f"; FAR MORE THAN ASKED FOR in {len(over):,} of {figures['dates']:,}" if over else ""

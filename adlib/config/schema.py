@@ -218,12 +218,20 @@ class ExplainConfig(Section):
     """What is said about flagged rows."""
 
     top: int = Field(3, ge=1, le=3, description="How many reasons a flagged row gets.")
-    method: Literal["residual", "occlusion", "surrogate"] = Field(
+    method: Literal["residual", "occlusion", "shap", "lime", "surrogate"] = Field(
         "residual",
         description="How shares of the score are found. residual: by the detector's own account; "
         "occlusion: by how much the score falls when a column has its usual value, for any "
-        "detector; surrogate: as residual, and the report has rules that a small decision tree "
-        "reads off the model's flags. Like top it is learned into the model: train again.",
+        "detector; shap: by Shapley values of the columns, present or usual, with the package "
+        "shap; lime: by a linear model of the score near the row, with Captum and PyTorch; "
+        "surrogate: as residual, and the report has rules that a small decision tree reads off "
+        "the model's flags. Like top it is learned into the model: train again.",
+    )
+    limit: int = Field(
+        1000,
+        ge=1,
+        description="How many rows of a date shap and lime explain, those of the highest scores; "
+        "the others keep the detector's own account.",
     )
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
-from adlib.arrays import FeatureMatrix, Floats, Layout, Loss, Tensors
+from adlib.arrays import FeatureMatrix, Flags, Floats, Ints, Layout, Loss, Tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,42 @@ class Usual:
             np.maximum(scores - score(occluded), 0.0, out=out)
             values[:] = given
         return np.ascontiguousarray(losses.T)
+
+    def mixed(self, features: FeatureMatrix, row: int, present: Flags) -> FeatureMatrix:
+        """Return a row once for each coalition, its absent sources as usual, marks too; its past as it is.
+
+        `present` has the shape (coalitions, layout.sources).
+        """
+        sources = self.layout.membership.argmax(axis=0)
+        mixed = features.take(np.full(len(present), row))
+        absent = ~present.T[sources[self.layout.blocks_of_numbers]]
+        np.copyto(mixed.numbers, self._numbers, where=absent, casting="same_kind")
+        absent = ~present.T[sources[self._is_category]]
+        np.copyto(mixed.places, self._places, where=absent, casting="same_kind")
+        return mixed
+
+    @cached_property
+    def _is_category(self) -> Flags:
+        """Which blocks are categories: shape (blocks,)."""
+        return np.asarray([block.loss is Loss.CATEGORY for block in self.layout.blocks], dtype=bool)
+
+    @cached_property
+    def _numbers(self) -> Floats:
+        """The usual numbers as a matrix holds them: shape (numbers, 1)."""
+        return self._values_of(~self._is_category, np.float64)
+
+    @cached_property
+    def _places(self) -> Ints:
+        """The usual places as a matrix holds them: shape (categories, 1)."""
+        return self._values_of(self._is_category, np.intp)
+
+    def _values_of(self, blocks: Flags, dtype: DTypeLike) -> NDArray[Any]:
+        values = [
+            self._value(block.span, block.loss)
+            for block, wanted in zip(self.layout.blocks, blocks, strict=True)
+            if wanted
+        ]
+        return np.concatenate([np.empty((0, 1)), *values]).astype(dtype)
 
     def _value(self, span: slice, loss: Loss) -> Floats:
         """Return a block's usual value as the matrix holds it: shape (width, 1)."""

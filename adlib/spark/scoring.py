@@ -8,7 +8,7 @@ pandas UDFs are fed with, their feature columns packed into few. The row-group e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -99,12 +99,13 @@ class Request:
     cuts: Mapping[date, float] | None = None
     """The lowest score that is flagged of each date, none of a date that is not named; None: what
     the model's threshold says."""
+    of_flagged: tuple[Carried, ...] = ()
+    """What flagged rows carry besides."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The feature table's columns that are carried, each once."""
-        named = (carried.source for carried in self.carried if carried.source is not None)
-        return tuple(dict.fromkeys(named))
+        """The feature table's columns that come back, each once."""
+        return tuple(dict.fromkeys((*_sources(self.carried), *_sources(self.of_flagged))))
 
     def worker_schema(self) -> T.StructType:
         """Return the schema of what the workers hand back."""
@@ -132,12 +133,21 @@ class Request:
         cuts = None
         if self.cuts is not None:
             cuts = {(day - _EPOCH).days: cut for day, cut in self.cuts.items()}
-        return Scoring(self.sources, schema, self.parts.model_id, self.run_id, self.every_row, cuts)
+        return Scoring(
+            carried=_sources(self.carried),
+            of_flagged=self.sources,
+            schema=schema,
+            model_id=self.parts.model_id,
+            run_id=self.run_id,
+            every_row=self.every_row,
+            cuts=cuts,
+        )
 
     def records(self, handed_back: DataFrame) -> DataFrame:
         """Make records of what the workers hand back: under their names, in their types."""
         made = [
-            carried.expression.cast(carried.type).alias(carried.name) for carried in self.carried
+            carried.expression.cast(carried.type).alias(carried.name)
+            for carried in (*self.carried, *self.of_flagged)
         ]
         ours = [
             column(f"{OURS}{entry.name}").alias(entry.name)
@@ -145,6 +155,11 @@ class Request:
             if entry.name not in self._made_by_spark
         ]
         return handed_back.select(column(RECORD), *made, *ours, column(BINS), column(COUNTS))
+
+
+def _sources(carried: Sequence[Carried]) -> tuple[str, ...]:
+    """Return the columns that carried ones are made of, each once."""
+    return tuple(dict.fromkeys(entry.source for entry in carried if entry.source is not None))
 
 
 def published_type(value: Column, found: T.DataType) -> tuple[Column, T.DataType]:

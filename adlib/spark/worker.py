@@ -34,7 +34,9 @@ class Scoring:
     """What a worker needs to know besides the model; it travels in the closure."""
 
     carried: tuple[str, ...]
-    """The feature table's columns that come back."""
+    """The feature table's columns that come back of every row that does."""
+    of_flagged: tuple[str, ...]
+    """Those that come back of flagged rows, all the above among them."""
     schema: pa.Schema
     """Of the records."""
     model_id: str
@@ -103,7 +105,7 @@ def _anomaly_records(
     rows = len(flagged.rows)
     columns: dict[str, object] = {
         RECORD: np.full(rows, ANOMALY, dtype=np.int8),
-        **_carried(arrival, flagged.rows, scoring),
+        **_carried(arrival, flagged.rows, scoring.of_flagged),
         **_ours(
             {
                 "anomaly_score": scored.scores[flagged.rows],
@@ -111,22 +113,22 @@ def _anomaly_records(
                 "p_value": flagged.p_values,
                 "is_anomaly": np.ones(rows, dtype=bool),
                 "severity": flagged.severities.tolist(),
-                "reason": [sentence_of(reasons) for reasons in flagged.reasons],
                 "missing_columns": flagged.missing_columns,
                 "unseen_columns": flagged.unseen_columns,
                 "model_name": [model.name] * rows,
                 "model_version": [scoring.model_id] * rows,
                 "run_id": [scoring.run_id] * rows,
                 "schema_version": [SCHEMA_VERSION] * rows,
-                **_reason_columns(flagged.reasons),
+                **reason_columns(flagged.reasons),
             }
         ),
     }
     return _records(columns, rows, scoring.schema)
 
 
-def _reason_columns(reasons: Sequence[tuple[Reason, ...]]) -> dict[str, object]:
-    columns: dict[str, object] = {}
+def reason_columns(reasons: Sequence[tuple[Reason, ...]]) -> dict[str, object]:
+    """Return the columns that say why rows are strange."""
+    columns: dict[str, object] = {"reason": [sentence_of(each) for each in reasons]}
     for rank in range(MOST_REASONS):
         ranked = [each[rank] if rank < len(each) else None for each in reasons]
         for part in ("column", "actual", "expected", "share", "direction"):
@@ -143,7 +145,7 @@ def _row_records(
     rows = np.flatnonzero(~scored.is_anomaly)
     columns: dict[str, object] = {
         RECORD: np.full(len(rows), ROW, dtype=np.int8),
-        **_carried(arrival, rows, scoring),
+        **_carried(arrival, rows, scoring.carried),
         **_ours(
             {
                 "anomaly_score": scored.scores[rows],
@@ -159,12 +161,12 @@ def _ours(columns: Mapping[str, object]) -> dict[str, object]:
     return {f"{OURS}{name}": values for name, values in columns.items()}
 
 
-def _carried(arrival: Arrival, rows: Ints, scoring: Scoring) -> dict[str, object]:
+def _carried(arrival: Arrival, rows: Ints, names: Sequence[str]) -> dict[str, object]:
     chosen = pa.array(rows)
     days = arrival.days
     of_rows = np.full(len(rows), days) if isinstance(days, int) else days[rows]
     carried: dict[str, object] = {DAY: _dates(of_rows)}
-    for name in scoring.carried:
+    for name in names:
         carried[name] = arrival.batch.column(name).take(chosen)
     return carried
 
