@@ -150,8 +150,6 @@ def score(job: Job, model_id: str | None) -> None:
     """Score the feature table and publish the flagged rows of each date."""
     refuse_overlap(paths_of(job.config), source_path(job.config))
     parts, model = load_model(job, model_id)
-    if model.explainer is not None:
-        refuse_absent_packages(job.spark, model.explainer.method)
     features = read_features(job.spark, job.work)
     check_features(features.schema, model.columns)
     refuse_absent_columns(features, [*job.config.source.key, *job.config.source.keep])
@@ -166,6 +164,8 @@ def score(job: Job, model_id: str | None) -> None:
         job.summary.status = NOTHING_TO_DO
         guide_readers(job, features.schema)
         return
+    if model.explainer is not None:
+        refuse_absent_packages(job.spark, model.explainer.method)
     with sole_run(job.work, "score", job.day if job.dated else None):
         counts = publish_scored(job, features, parts, ledger, run_id)
         guide_readers(job, features.schema)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from adlib.coalitions import NEEDS
 from adlib.config import Config
 from adlib.doctor.checks import Check
 from adlib.spark.probing import installed_version
@@ -31,7 +32,14 @@ def packages_for(command: str | None, config: Config | None) -> tuple[str, ...]:
     learns = command in {None, "run", "train"}
     here = config is None or config.train.on == "driver"
     draws = command in {None, "run", "report"}
-    return (*_ALWAYS, *(LEARNING if learns and here else ()), *(_PAGE if draws else ()))
+    explains = NEEDS.get(config.explain.method, ()) if command is None and config else ()
+    needed = (
+        *_ALWAYS,
+        *(LEARNING if learns and here else ()),
+        *(_PAGE if draws else ()),
+        *explains,
+    )
+    return tuple(dict.fromkeys(needed))
 
 
 def python_version() -> Check:

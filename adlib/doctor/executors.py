@@ -14,6 +14,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from adlib.coalitions import NEEDS
 from adlib.config import Config
 from adlib.doctor.checks import Check
 from adlib.doctor.driver import LEARNING
@@ -40,9 +41,11 @@ def examine_executors(spark: SparkSession, config: Config | None, log: Path | No
 
 
 def packages_of_executors(config: Config | None) -> tuple[str, ...]:
-    """Return what executors need: to score, and to train where it is done there."""
+    """Return what executors need: to score, to explain, and to train where it is done there."""
     trains = config is not None and config.train.on == "executor"
-    return (*_SCORING, *((*LEARNING, "safetensors") if trains else ()))
+    explains = () if config is None else NEEDS.get(config.explain.method, ())
+    needed = (*_SCORING, *((*LEARNING, "safetensors") if trains else ()), *explains)
+    return tuple(dict.fromkeys(needed))
 
 
 def _spark_version(spark: SparkSession) -> Check:

@@ -19,7 +19,6 @@ from pyspark.sql import types as T
 
 from adlib.artifacts import ModelParts, construct
 from adlib.coalitions import NEEDS, lacking
-from adlib.errors import ConfigError
 from adlib.model import Model
 from adlib.spark.columns import Dictionaries, columns_from_arrow, vector_lengths
 from adlib.spark.probing import probe_executors
@@ -33,6 +32,8 @@ _FEATURE = f"{OURS}feature "
 """What the names begin with under which records hold what the model read."""
 _CHOSEN = f"{OURS}chosen"
 _TASKS_A_CORE = 4
+_ROWS_A_TASK = 10
+"""No fewer: a worker that explains imports for seconds first."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def refuse_absent_packages(spark: SparkSession, method: str) -> None:
         absent = [name for name, version in probe.versions.items() if version is None]
         if absent:
             where = f"where executors run ({probe.executable} on {probe.host})"
-            raise ConfigError(lacking(method, absent, where))
+            raise lacking(method, absent, where)
 
 
 def explain_strangest(
@@ -88,20 +89,21 @@ def explain_strangest(
     order = [F.col("anomaly_score").desc(), *(column(name).asc() for name in asked.identity)]
     place = F.rank().over(Window.partitionBy("event_date").orderBy(*order))
     ranked = flagged.withColumn(_CHOSEN, place <= asked.limit)
-    tasks = _TASKS_A_CORE * spark.sparkContext.defaultParallelism
-    told = _told(spark, ranked.where(F.col(_CHOSEN)).repartition(tasks), asked.parts)
-    settled = settle(spark, told.unionByName(ranked.where(~F.col(_CHOSEN))), directory)
-    explained = settled.where(F.col(_CHOSEN)).count()
+    is_chosen = F.col(_CHOSEN)
+    chosen, rest = (ranked.where(wanted).drop(_CHOSEN) for wanted in (is_chosen, ~is_chosen))
+    rows = chosen.count()
     _LOG.info(
-        "%d of %d flagged rows are explained by %s, %d of a date at the most (explain.limit); the "
-        "others by the detector's own account.",
-        explained,
-        settled.count(),
+        "Explaining %d flagged rows by %s, %d of a date at the most (explain.limit); %d keep the "
+        "detector's own account.",
+        rows,
         asked.method,
         asked.limit,
+        rest.count(),
     )
-    others = records.where(F.col(RECORD) != ANOMALY)
-    return others.unionByName(settled.drop(_CHOSEN)), explained
+    most = _TASKS_A_CORE * spark.sparkContext.defaultParallelism
+    spread = chosen.repartition(max(1, min(most, rows // _ROWS_A_TASK)))
+    settled = settle(spark, _told(spark, spread, asked.parts).unionByName(rest), directory)
+    return records.where(F.col(RECORD) != ANOMALY).unionByName(settled), rows
 
 
 def _told(spark: SparkSession, chosen: DataFrame, parts: ModelParts) -> DataFrame:

@@ -7,9 +7,11 @@ import pytest
 
 from adlib.arrays import NumberColumn, row_count, take_rows
 from adlib.artifacts import document_of, pack, take_apart, unpack
-from adlib.attribution import METHODS, Explainer
+from adlib.attribution import METHODS, Explainer, _game
+from adlib.coalitions import NEEDS
 from adlib.detectors import DETECTORS
 from adlib.errors import ModelError
+from adlib.explanations import source_losses
 from tests.unit.conftest import fit
 
 KINDS = ("autoencoder", "kmeans", "isolation_forest", "gmm")
@@ -94,3 +96,62 @@ def test_an_unknown_method_and_a_usual_row_of_another_width_are_refused(explaini
         Explainer.restore("guess", layout, tensors)
     with pytest.raises(ModelError, match="shapes"):
         Explainer.restore("occlusion", layout, {"expected": np.zeros(1)})
+
+
+@pytest.fixture(scope="module", params=NEEDS)
+def costly(request, columns):
+    """A model that explains by coalitions of columns."""
+    return fit(columns, detector=DETECTORS["kmeans"](), method=request.param)
+
+
+def test_a_planted_column_comes_first_by_coalitions_too(costly, absurd):
+    every = costly.explain(absurd)
+    assert sum(reasons[0].column == "price" for reasons in every) > 36
+    for reasons in every:
+        (price,) = (reason for reason in reasons if reason.column == "price")
+        assert (price.actual, price.direction) == ("90000", "high")
+
+
+def test_reasons_by_coalitions_depend_on_their_row_alone(costly, strange_columns):
+    few = take_rows(strange_columns, slice(985, 1000))
+    order = np.random.default_rng(2).permutation(15)
+    together = costly.explain(few)
+    assert [together[place] for place in order] == costly.explain(take_rows(few, order))
+    assert costly.explain(take_rows(few, slice(4, 5))) == [together[4]]
+    assert unpack(pack(costly)).explain(few) == together
+
+
+def test_scoring_leaves_costly_reasons_for_later(costly, strange_columns):
+    few = take_rows(strange_columns, slice(985, 1000))
+    assert costly.explainer.costly
+    assert reasons_of(costly, few) == reasons_of(replace(costly, explainer=None), few)
+    assert reasons_of(costly, few) != costly.explain(few)
+
+
+@pytest.mark.parametrize("kind", ["autoencoder", "mahalanobis"])
+def test_columns_add_up_to_the_score_less_that_of_the_usual_row(columns, strange_columns, kind):
+    model = fit(columns, detector=DETECTORS[kind](), method="shap")
+    features = model.encoder.transform(take_rows(strange_columns, slice(0, 30)), np.float64)
+    sources = len(features.layout.sources)
+    usual, corners = model.explainer.usual, np.repeat([[0.0], [1.0]], sources, axis=1)
+    found = source_losses(model.explainer.judge(model.detector, features).losses, features.layout)
+    for row, values in enumerate(found):
+        least, whole = _game(model.detector, usual, features, row)(corners)
+        assert whole == model.detector.score(features)[row]
+        assert least == model.detector.score(usual.mixed(features, 0, corners[:1] > 0.5))[0]
+        assert values.sum() >= (whole - least) * (1.0 - 1e-9)  # what is below 0 counts as 0
+
+
+def test_a_mixed_row_holds_its_own_values_where_present_and_the_usual_ones_elsewhere(
+    explaining, strange_columns
+):
+    features = explaining.encoder.transform(take_rows(strange_columns, [999]), np.float64)
+    layout, usual = features.layout, explaining.explainer.usual
+    one_source = np.eye(len(layout.sources), dtype=bool)
+    nothing = usual.mixed(features, 0, np.zeros((1, len(layout.sources)), dtype=bool)).one_hot()
+    for source, row in zip(
+        layout.sources, usual.mixed(features, 0, one_source).one_hot(), strict=True
+    ):
+        for block in layout.blocks:
+            expected = features.one_hot() if block.source == source else nothing
+            np.testing.assert_array_equal(row[block.span], expected[0, block.span])
