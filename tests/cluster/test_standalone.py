@@ -36,6 +36,14 @@ def test_the_packaged_zip_publishes_on_a_cluster_what_the_command_line_does(
     assert empty.published() == first_run.published()
 
 
+def test_a_way_to_explain_that_executors_lack_the_library_for_is_refused_at_once(cluster, empty):
+    empty.write(payments())
+    job = empty.submit_job("run", "--set", "explain.method=shap", master=cluster.url)
+    assert job.ended() == 2, job.said()
+    assert f"not installed where executors run ({EXECUTOR_PYTHON} on " in job.said()
+    assert "pip install -c constraints.txt shap" in job.said()
+
+
 @pytest.mark.parametrize("part", LOSSES)
 def test_a_job_that_loses_while_it_scores_a(part, cluster, jobs, second_run):
     job = jobs.submit_job("score", *SCORES, master=cluster.url)

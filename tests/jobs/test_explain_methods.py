@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tests.jobs.conftest import Workplace, payments
+from tests.jobs.test_same_means import arranged
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,73 @@ def test_a_surrogate_puts_rules_on_the_page_and_changes_no_model(workplace, summ
 
 def page_of(summary):
     return Path(str(summary["report"])).read_text("utf-8")
+
+
+def explained_by(method: str, root: Path, tables: list[pa.Table], engine: str) -> Workplace:
+    """Publish with a model that explains three rows of each date by a costly method."""
+    made = Workplace(root)
+    made.plain["explain"] = {"method": method, "limit": 3}
+    for number, table in enumerate(tables):
+        made.write(table, f"{number}.parquet")
+    assert made.call("preprocess") == 0
+    assert made.call("train") == 0
+    assert made.call("score", "--engine", engine) == 0
+    return made
+
+
+@pytest.fixture(scope="module", params=["shap", "lime"])
+def method(request):
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def few(method, tmp_path_factory):
+    """What was published with three rows of each date explained."""
+    root = tmp_path_factory.mktemp(method)
+    return explained_by(method, root, [payments()], "row_groups")
+
+
+def test_costly_reasons_are_the_same_bytes_by_the_other_engine_from_shuffled_files(
+    few, method, tmp_path
+):
+    tables = arranged(payments(), "five shuffled files")
+    assert explained_by(method, tmp_path, tables, "pandas_udf").anomaly_files() == (
+        few.anomaly_files()
+    )
+
+
+def test_the_strangest_of_each_date_name_what_was_planted_and_the_others_keep_their_reasons(
+    few, summary_of
+):
+    named = [f"reason_{rank}_{part}" for rank in (1, 2, 3) for part in ("column", "share")]
+    some = few.table("anomalies").to_pylist()
+    assert summary_of(few, "score", "--set", "explain.limit=1000")["rows_explained"] == len(some)
+    every = few.table("anomalies").to_pylist()
+    planted = [row for row in every if row["id"] % 100 == 50]
+    first = [row for row in planted if row["reason_1_column"] == "fee"]
+    assert len(first) >= 0.9 * len(planted) > 9
+    assert {row["reason_1_actual"] for row in first} == {row["reason_1_actual"] for row in planted}
+    places: dict[object, int] = {}
+    for row, whole in zip(some, every, strict=True):
+        place = places[row["event_date"]] = places.get(row["event_date"], 0) + 1
+        assert row["id"] == whole["id"]
+        same = all(row[name] == whole[name] for name in named)
+        assert same == (place <= 3), f"row {place} of {row['event_date']}"
+
+
+def test_explain_tells_what_was_published(few, summary_of):
+    row = few.table("anomalies").to_pylist()[0]
+    first = summary_of(few, "explain", "--key", str(row["id"]))["columns"][0]
+    assert (first["column"], first["share"]) == (row["reason_1_column"], row["reason_1_share"])
+
+
+def test_what_executors_lack_is_refused_before_anything_is_prepared(
+    workplace, method, monkeypatch, last_words
+):
+    workplace.write(payments(100))
+    monkeypatch.setattr("adlib.spark.explaining.NEEDS", {method: ("nowhere-to-be-found",)})
+    assert workplace.call("run", "--set", f"explain.method={method}") == 2
+    said = last_words()
+    assert f"explain.method {method} takes packages that are not installed where executors" in said
+    assert "pip install -c constraints.txt nowhere-to-be-found" in said
+    assert not (workplace.root / "work" / "features").exists()

@@ -132,6 +132,7 @@ class TestProblems:
             ),
             ("sample: {rows: 1}", "sample.rows: expected at least 2; found 1"),
             ("explain: {top: 4}", "explain.top: expected at most 3; found 4"),
+            ("explain: {limit: 0}", "explain.limit: expected at least 1; found 0"),
             (
                 "detector: {kind: forest}",
                 "expected a kind that is one of autoencoder, blend,",

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from adlib.coalitions import NEEDS
 from adlib.doctor import driver, examine, places, preflight, refuse_unready_source
 from adlib.doctor.executors import judged, packages_of_executors
 from adlib.errors import ConfigError, InputError
@@ -91,6 +92,16 @@ class TestDriver:
         assert "torch" not in driver.packages_for("run", elsewhere)
         assert {"torch", "safetensors"} <= set(packages_of_executors(elsewhere))
         assert packages_of_executors(config) == ("numpy", "pandas", "pyarrow")
+
+    @pytest.mark.parametrize("method", ["shap", "lime"])
+    def test_a_way_to_explain_that_takes_a_library_asks_for_it_where_rows_are_explained(
+        self, config, method
+    ):
+        explain = config.explain.model_copy(update={"method": method})
+        explains = config.model_copy(update={"explain": explain})
+        assert set(NEEDS[method]) <= set(packages_of_executors(explains))
+        assert set(NEEDS[method]) <= set(driver.packages_for(None, explains))
+        assert not set(NEEDS[method]) & set(driver.packages_for("score", explains))
 
     def test_mlflow_is_asked_for_where_the_configuration_and_the_command_do(
         self, load, config, monkeypatch
