@@ -90,7 +90,7 @@ def causes(ordinary: Columns, planted: Planted, row: int) -> set[str]:
 def _said(column: Column, row: int) -> object:
     if isinstance(column, TextColumn):
         return column.at(row)
-    return column.values[row].tolist()
+    return column.values[row].tolist()  # noqa: PD011 - an array
 
 
 def main(data: Path) -> None:

@@ -79,27 +79,27 @@ def method(request):
 
 @pytest.fixture(scope="module")
 def few(method, tmp_path_factory):
-    """What was published with three rows of each date explained."""
-    root = tmp_path_factory.mktemp(method)
-    return explained_by(method, root, [payments()], "row_groups")
+    """A workplace, and what it published with three rows of each date explained."""
+    made = explained_by(method, tmp_path_factory.mktemp(method), [payments()], "row_groups")
+    return made, made.anomaly_files(), made.table("anomalies").to_pylist()
 
 
 def test_costly_reasons_are_the_same_bytes_by_the_other_engine_from_shuffled_files(
     few, method, tmp_path
 ):
     tables = arranged(payments(), "five shuffled files")
-    assert explained_by(method, tmp_path, tables, "pandas_udf").anomaly_files() == (
-        few.anomaly_files()
-    )
+    _, files, _ = few
+    assert explained_by(method, tmp_path, tables, "pandas_udf").anomaly_files() == files
 
 
 def test_the_strangest_of_each_date_name_what_was_planted_and_the_others_keep_their_reasons(
-    few, summary_of
+    few, method, summary_of
 ):
     named = [f"reason_{rank}_{part}" for rank in (1, 2, 3) for part in ("column", "share")]
-    some = few.table("anomalies").to_pylist()
-    assert summary_of(few, "score", "--set", "explain.limit=1000")["rows_explained"] == len(some)
-    every = few.table("anomalies").to_pylist()
+    workplace, _, some = few
+    summary = summary_of(workplace, "score", "--set", "explain.limit=1000")
+    every = workplace.table("anomalies").to_pylist()
+    assert (summary["rows_explained"], summary["explained_by"]) == (len(every), method)
     planted = [row for row in every if row["id"] % 100 == 50]
     first = [row for row in planted if row["reason_1_column"] == "fee"]
     assert len(first) >= 0.9 * len(planted) > 9
@@ -113,8 +113,8 @@ def test_the_strangest_of_each_date_name_what_was_planted_and_the_others_keep_th
 
 
 def test_explain_tells_what_was_published(few, summary_of):
-    row = few.table("anomalies").to_pylist()[0]
-    first = summary_of(few, "explain", "--key", str(row["id"]))["columns"][0]
+    workplace, _, (row, *_) = few
+    first = summary_of(workplace, "explain", "--key", str(row["id"]))["columns"][0]
     assert (first["column"], first["share"]) == (row["reason_1_column"], row["reason_1_share"])
 
 

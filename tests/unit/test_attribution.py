@@ -133,6 +133,7 @@ def test_columns_add_up_to_the_score_less_that_of_the_usual_row(columns, strange
     model = fit(columns, detector=DETECTORS[kind](), method="shap")
     features = model.encoder.transform(take_rows(strange_columns, slice(0, 30)), np.float64)
     sources = len(features.layout.sources)
+    assert model.explainer is not None
     usual, corners = model.explainer.usual, np.repeat([[0.0], [1.0]], sources, axis=1)
     found = source_losses(model.explainer.judge(model.detector, features).losses, features.layout)
     for row, values in enumerate(found):
@@ -145,7 +146,9 @@ def test_columns_add_up_to_the_score_less_that_of_the_usual_row(columns, strange
 def test_a_mixed_row_holds_its_own_values_where_present_and_the_usual_ones_elsewhere(
     explaining, strange_columns
 ):
-    features = explaining.encoder.transform(take_rows(strange_columns, [999]), np.float64)
+    features = explaining.encoder.transform(
+        take_rows(strange_columns, slice(999, 1000)), np.float64
+    )
     layout, usual = features.layout, explaining.explainer.usual
     one_source = np.eye(len(layout.sources), dtype=bool)
     nothing = usual.mixed(features, 0, np.zeros((1, len(layout.sources)), dtype=bool)).one_hot()
