@@ -87,9 +87,9 @@ class Usual:
         return np.ascontiguousarray(losses.T)
 
     def mixed(self, features: FeatureMatrix, row: int, present: Flags) -> FeatureMatrix:
-        """Return a row once for each coalition, its absent sources as usual, marks too; its past as it is.
+        """Return a row once for each coalition, its absent sources as usual, marks too.
 
-        `present` has the shape (coalitions, layout.sources).
+        `present` has the shape (coalitions, layout.sources). The row's past stays as it is.
         """
         sources = self.layout.membership.argmax(axis=0)
         mixed = features.take(np.full(len(present), row))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adlib.pseudonyms import Pseudonyms
+from adlib.pseudonyms import Pseudonyms, is_pseudonym
 from tests.jobs.conftest import payments
 
 VARIABLE = "ADLIB_TEST_KEY"
@@ -103,6 +103,22 @@ def test_earlier_values_of_a_private_column_are_pseudonyms_too(private):
     earlier = [value for row in found for value in row["method_past_by_customer"]]
     assert set(earlier) == methods
     assert len(earlier) > 2 * len(found)
+
+
+def test_reasons_that_are_found_after_scoring_hold_pseudonyms_as_all_others_do(private):
+    private.plain["explain"] = {"method": "shap"}
+    assert private.call("run") == 0
+    rows = private.table("anomalies").to_pylist()
+    told = [
+        row[f"reason_{rank}_actual"]
+        for row in rows
+        for rank in (1, 2, 3)
+        if row[f"reason_{rank}_column"] == "method"
+    ]
+    assert told
+    assert all(map(is_pseudonym, told))
+    assert private.table("scores").num_rows == len(payments())
+    assert_nowhere(CANARY, contents(private.root))
 
 
 def test_the_same_rows_are_flagged_with_the_same_scores_as_without_privacy(private):
