@@ -59,7 +59,7 @@ class Explaining:
         """Return what flagged rows have to carry, of a feature table with this schema."""
         return tuple(
             Carried(f"{_FEATURE}{name}", name, column(name), schema[name].dataType)
-            for name in construct(self.parts).encoder.names
+            for name in _names(construct(self.parts))
         )
 
 
@@ -119,10 +119,14 @@ def _told(spark: SparkSession, chosen: DataFrame, parts: ModelParts) -> DataFram
     return map_in_arrow(chosen, tell, chosen.schema)
 
 
+def _names(model: Model) -> list[str]:
+    return [feature.name for feature in model.columns]
+
+
 def _explained(batch: pa.RecordBatch, model: Model, known: Dictionaries) -> pa.RecordBatch:
-    names = model.encoder.names
+    names = _names(model)
     read = [batch.column(f"{_FEATURE}{name}") for name in names]
-    features = pa.RecordBatch.from_arrays(read, names=list(names))
+    features = pa.RecordBatch.from_arrays(read, names=names)
     lengths = vector_lengths(model.encoder)
     reasons = model.explain(columns_from_arrow(features, model.columns, lengths, known))
     replaced = reason_columns(reasons)

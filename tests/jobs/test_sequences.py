@@ -90,6 +90,18 @@ def test_the_past_of_a_date_is_read_with_it(done, tmp_path):
     assert other.anomaly_files() == done.anomaly_files()
 
 
+def test_reasons_found_after_scoring_are_of_a_row_with_its_past(done, tmp_path):
+    other = workplace_at(tmp_path)
+    other.plain["explain"] = {"method": "shap"}
+    run_last_day(other)
+    late = {row["id"] for row in table().to_pylist() if row["late"]}
+    found = other.table("anomalies").to_pylist()
+    scores = [row["anomaly_score"] for row in found]
+    assert scores == [row["anomaly_score"] for row in done.table("anomalies").to_pylist()]
+    told = [row["reason_1_column"] for row in found[: len(late)]]
+    assert told.count("kind") > 0.5 * len(late)
+
+
 def test_a_detector_of_single_rows_takes_the_same_table_and_misses_them(tmp_path, capfd):
     other = workplace_at(tmp_path, "isolation_forest")
     assert other.call("run", "--json") == 0
