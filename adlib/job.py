@@ -29,7 +29,7 @@ from adlib.spark.preprocessing import read_features
 from adlib.spark.quarantine import dates_over, refuse_quarantined
 from adlib.spark.sampling import Sample, plan_sample
 from adlib.spark.scoring import Carried, Dates, published_type
-from adlib.spark.tables import column
+from adlib.spark.values import column
 from adlib.summary import Summary
 from adlib.wiring import (
     candidates_of,

@@ -46,14 +46,16 @@ from adlib.selftest import FEWEST_HELD_OUT
 from adlib.spark.contract import check_features
 from adlib.spark.evaluating import GROUP, LABEL, count_rows, label_of, refuse_unread_labels
 from adlib.spark.explaining import refuse_absent_packages
-from adlib.spark.ledger import Ledger, read_ledger, sole_run, staging_directory
+from adlib.spark.ledger import Ledger, read_ledger
 from adlib.spark.planning import NEW
 from adlib.spark.preprocessing import preprocess as prepare_table
 from adlib.spark.preprocessing import read_features
 from adlib.spark.scoring import Carried, Request
 from adlib.spark.second_pass import score_dates
-from adlib.spark.tables import column, read_source
+from adlib.spark.tables import read_source
 from adlib.spark.training import train_on_driver, train_on_executor
+from adlib.spark.values import column
+from adlib.spark.workplace import sole_run, staging_directory
 from adlib.summary import NOTHING_TO_DO, Summary
 from adlib.wiring import (
     candidates_of,

@@ -23,7 +23,7 @@ from adlib.readers import Published, write_guide
 from adlib.runs import PUBLISHED, RunRecord, over_delivers, write_rows
 from adlib.runs import arrow_schema as schema_of
 from adlib.spark.explaining import Explaining, explain_strangest
-from adlib.spark.ledger import DateLedger, Ledger, staging_directory
+from adlib.spark.ledger import DateLedger, Ledger
 from adlib.spark.preprocessing import read_quarantine
 from adlib.spark.records import (
     DateCounts,
@@ -36,7 +36,8 @@ from adlib.spark.records import (
 )
 from adlib.spark.scoring import Request
 from adlib.spark.second_pass import score_dates
-from adlib.spark.tables import column
+from adlib.spark.values import column
+from adlib.spark.workplace import staging_directory
 from adlib.spark.writing import WrittenFile, arrow_schema, write_empty
 from adlib.summary import Summary
 from adlib.thresholds import Threshold, TopRows

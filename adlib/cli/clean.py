@@ -17,7 +17,7 @@ from adlib.cli.logs import log_directory, logs_in
 from adlib.cli.options import ConfigOption, JsonOption, QuietOption, SetOption
 from adlib.config import load_config
 from adlib.printing import print_leftovers
-from adlib.spark.ledger import sole_run, staging_directory
+from adlib.spark.workplace import sole_run, staging_directory
 from adlib.wiring import registry_of
 
 

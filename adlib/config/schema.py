@@ -5,213 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from adlib.config.detectors import DetectorConfig, default_detector
+from adlib.config.learning import EncodingConfig, SampleConfig, TrainConfig
 from adlib.config.past import SequenceConfig, WindowConfig, unordered
-from adlib.config.paths import DirectoryPath, SourcePath
+from adlib.config.paths import DirectoryPath
 from adlib.config.privacy import PrivacyConfig, misused
 from adlib.config.section import Section
+from adlib.config.source import FeaturesConfig, SourceConfig
 from adlib.config.thresholds import ThresholdConfig
 from adlib.config.tracking import MlflowConfig
-from adlib.encoding import Scale
 from adlib.outputs import RESERVED_NAMES
 
 CONTRADICTION: Literal["contradiction"] = "contradiction"
 """The type of an error about keys that are right by themselves."""
 _Problem = tuple[tuple[str | int, ...], str]
 """A place in the configuration and what is wrong there."""
-
-
-class SourceConfig(Section):
-    """Where the raw table is and what its columns mean."""
-
-    path: SourcePath = Field(
-        min_length=1,
-        description="The table, as Spark opens it: a directory, a file, a glob, or a table's name "
-        "with format table.",
-    )
-    format: Literal["parquet", "csv", "json", "orc", "table"] = Field(
-        "parquet", description="What the files are; table is a name in Spark's catalog."
-    )
-    options: dict[str, str] = Field(
-        {},
-        description="Options of Spark's reader, such as sep. CSV has a header, inferred types and "
-        "quoted line breaks unless they say otherwise. mode, columnNameOfCorruptRecord, "
-        "columnPruning and path are refused, since with them rows would vanish.",
-    )
-    key: tuple[str, ...] = Field(
-        (),
-        description="Columns that identify a row, carried to every output. A row without one, and "
-        "copies of one, go to quarantine. Without a key a row is known by row_hash, a hash of its "
-        "content, which equal rows share.",
-    )
-    event_time: str | None = Field(
-        None,
-        description="When the row happened: a timestamp, a date, or text that begins with a date. "
-        "Without it the whole table belongs to the date of the run, and there are no windows.",
-    )
-    timezone: str = Field(
-        "UTC",
-        description="Where a date begins, and the zone of times that name none, such as "
-        "Europe/Berlin.",
-    )
-    entity: str | None = Field(
-        None, description="Whom the row is about: a customer, a host. A feature only if listed."
-    )
-    label: str | None = Field(
-        None,
-        description="1, true or yes marks an anomaly, 0, false or no an ordinary row. evaluate "
-        "reads it, training never does.",
-    )
-    exclude: tuple[str, ...] = Field((), description="Columns that are never a feature.")
-    keep: tuple[str, ...] = Field(
-        (), description="Columns carried to the anomalies for whoever looks at them; no features."
-    )
-
-    @field_validator(
-        "options", mode="before", json_schema_input_type=dict[str, str | bool | int | float]
-    )
-    @classmethod
-    def _words(cls, value: object) -> object:
-        """Let YAML's true, false and numbers stand for Spark's words."""
-        if not isinstance(value, dict):
-            return value
-        return {
-            str(key): str(option).lower() if isinstance(option, bool) else str(option)
-            for key, option in value.items()
-        }
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            message = f"{value!r} is no time zone; use a name such as UTC or Europe/Berlin"
-            raise ValueError(message) from error
-        return value
-
-
-class FeaturesConfig(Section):
-    """Columns by kind; those in no list are no features."""
-
-    numeric: tuple[str, ...] = Field((), description="Amounts; text that holds numbers is read.")
-    categorical: tuple[str, ...] = Field(
-        (), description="Names, of text or numbers: no order, no distance."
-    )
-    boolean: tuple[str, ...] = Field((), description="True and false, 1 and 0, or words for them.")
-    timestamp: tuple[str, ...] = Field(
-        (), description="Times, whose hour and weekday become features; of a date its weekday."
-    )
-    text: tuple[str, ...] = Field((), description="Free text: which words stand in it.")
-    vector: tuple[str, ...] = Field((), description="Lists of numbers, all of one length.")
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """The kind of each listed column."""
-        return {name: kind for kind, names in self for name in names}
-
-    @model_validator(mode="after")
-    def _once_each(self) -> Self:
-        listed = [name for _, names in self for name in names]
-        twice = sorted({name for name in listed if listed.count(name) > 1})
-        if twice:
-            message = f"{', '.join(map(repr, twice))} stands in more than one list; keep it in one"
-            raise ValueError(message)
-        return self
-
-
-class SampleConfig(Section):
-    """How much of the table is learned from."""
-
-    rows: int = Field(
-        200_000,
-        ge=2,
-        le=5_000_000,
-        description="How many rows, drawn by a hash of the row and the seed.",
-    )
-    megabytes: int = Field(
-        512, ge=1, le=8192, description="Cap on the sample's size in memory: fewer rows if wide."
-    )
-
-
-class DateRange(Section):
-    """Dates from one to another, both of them included."""
-
-    first: date = Field(alias="from", description="The first date.")
-    last: date = Field(alias="to", description="The last date.")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.first > self.last:
-            message = f"from {self.first} is later than to {self.last}; exchange them"
-            raise ValueError(message)
-        return self
-
-
-class FeedbackConfig(Section):
-    """A table of what people found: the key, and a verdict of `anomaly` or `ordinary`."""
-
-    path: SourcePath = Field(min_length=1, description="A file, a directory or a glob.")
-    format: Literal["parquet", "csv"] = Field("parquet", description="What the files are.")
-
-
-class TrainConfig(Section):
-    """Where and on what training runs."""
-
-    on: Literal["driver", "executor"] = Field(
-        "driver",
-        description="Where the fit runs; on an executor no row reaches the driver. The model is "
-        "the same.",
-    )
-    until: date | None = Field(
-        None,
-        description="Train on what came before this date, evaluate on what came after. May not be "
-        "after --date.",
-    )
-    exclude_flagged: bool = Field(
-        default=True,
-        description="With --date, do not learn from rows published as anomalies of earlier dates. "
-        "Without it nothing is left out by this: a rerun would learn from other rows.",
-    )
-    exclude_dates: tuple[DateRange, ...] = Field(
-        (), description="Dates not to learn from, such as outages."
-    )
-    feedback: FeedbackConfig | None = Field(
-        None,
-        description="Rows with the verdict anomaly are not learned from, rows with the verdict "
-        "ordinary are, even if they were flagged; of two verdicts on a row anomaly counts.",
-    )
-    accept_weak: bool = Field(
-        default=False, description="Keep a model that fails its self-test all the same."
-    )
-
-
-class EncodingConfig(Section):
-    """How columns become features."""
-
-    scale: Scale = Field(
-        Scale.ASINH,
-        description="How numbers are brought to one size. asinh squashes heavy tails and keeps "
-        "their order; robust counts in interquartile ranges and squashes nothing; standard "
-        "counts in standard deviations; minmax is 0 to 1; quantile is the rank.",
-    )
-    vocabulary: int = Field(
-        1000, ge=1, le=100_000, description="A category with more values than this is hashed."
-    )
-    hash_buckets: int = Field(
-        256, ge=2, le=65_536, description="Into how many a category of many values is hashed."
-    )
-    text_buckets: int = Field(
-        64, ge=2, le=65_536, description="Into how many the words of a free text are hashed."
-    )
 
 
 class ExplainConfig(Section):

@@ -23,7 +23,7 @@ from adlib.arrays import (
 )
 from adlib.encoding import Encoder, Feature, Kind
 from adlib.encoding.wide_columns import VectorEncoding
-from adlib.spark.tables import column
+from adlib.spark.values import column
 
 TEXT_KINDS = {Kind.CATEGORY, Kind.TEXT}
 SINGLES, DOUBLES, TEXTS = "adlib singles", "adlib doubles", "adlib texts"

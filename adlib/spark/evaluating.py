@@ -9,7 +9,7 @@ from pyspark.sql import types as T
 
 from adlib.errors import InputError
 from adlib.evaluation import CountedRows
-from adlib.spark.tables import column
+from adlib.spark.values import column
 from adlib.spark.worker import ANOMALY, RECORD, ROW
 
 LABEL, GROUP = "adlib label", "adlib group"

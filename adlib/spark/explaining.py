@@ -24,7 +24,8 @@ from adlib.spark.columns import Dictionaries, columns_from_arrow, vector_lengths
 from adlib.spark.probing import probe_executors
 from adlib.spark.records import settle
 from adlib.spark.scoring import Carried, ship_model
-from adlib.spark.tables import column, map_in_arrow
+from adlib.spark.tables import map_in_arrow
+from adlib.spark.values import column
 from adlib.spark.worker import ANOMALY, OURS, RECORD, reason_columns, worker_model
 
 _LOG = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from pyspark.sql.pandas.functions import arrow_udf
 from adlib.errors import ConfigError, InputError
 from adlib.pseudonyms import Pseudonyms
 from adlib.spark.planning import Preparation
-from adlib.spark.tables import MALFORMED, column, trimmed, typed_kind
+from adlib.spark.tables import MALFORMED
+from adlib.spark.values import column, trimmed, typed_kind
 
 _LARGEST_WHOLE = 2.0**53
 """Up to here a DOUBLE tells whole numbers apart."""

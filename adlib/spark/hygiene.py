@@ -24,9 +24,10 @@ from pyspark.sql import types as T
 
 from adlib.errors import InputError
 from adlib.publishing import date_directory
-from adlib.spark.ledger import pattern
 from adlib.spark.scoring import published_type
-from adlib.spark.tables import Source, column, instant, trimmed
+from adlib.spark.tables import Source
+from adlib.spark.values import column, instant, trimmed
+from adlib.spark.workplace import pattern
 
 DATES, FEEDBACK, FLAGGED = "excluded dates", "feedback", "flagged before"
 REASONS = (FLAGGED, FEEDBACK, DATES)

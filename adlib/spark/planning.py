@@ -16,7 +16,8 @@ from adlib.errors import ConfigError, InputError
 from adlib.pseudonyms import Pseudonyms
 from adlib.spark.ledger import EVENT
 from adlib.spark.sequences import SequenceSpec, past_name
-from adlib.spark.tables import MALFORMED, column, readable, typed, typed_kind
+from adlib.spark.tables import MALFORMED
+from adlib.spark.values import column, readable, typed, typed_kind
 from adlib.spark.windows import WindowSpec, longest, window_columns
 
 OURS = ("dt", "row_hash", "short_history")

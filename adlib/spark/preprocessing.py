@@ -29,25 +29,16 @@ from adlib.spark.ledger import (
     add_times,
     check_identity,
     count_written,
-    pattern,
-    replace_tables,
     scope_of,
-    staging,
     take_survey,
     write_ledger,
-    write_parquet,
 )
 from adlib.spark.planning import Plan, Preparation, make_plan
 from adlib.spark.sequences import add_past, past_name
-from adlib.spark.tables import (
-    MALFORMED,
-    as_json,
-    column,
-    content_digest,
-    is_missing,
-    readable,
-)
+from adlib.spark.tables import MALFORMED
+from adlib.spark.values import as_json, column, content_digest, is_missing, readable
 from adlib.spark.windows import add_windows, longest, window_columns
+from adlib.spark.workplace import pattern, replace_tables, staging, write_parquet
 
 _REJECTIONS = {
     "number": "not_a_number",

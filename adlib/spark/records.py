@@ -13,10 +13,10 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from adlib.outputs import ANOMALIES, QUARANTINE, SCORES
-from adlib.spark.ledger import pattern, write_parquet
-from adlib.spark.tables import column
 from adlib.spark.tally import score_of_bin
+from adlib.spark.values import column
 from adlib.spark.worker import ANOMALY, BINS, COUNTS, RECORD, ROW, TALLY
+from adlib.spark.workplace import pattern, write_parquet
 from adlib.spark.writing import WrittenFile, write_by_date
 from adlib.thresholds import SEVERITIES
 

@@ -27,7 +27,7 @@ from adlib.spark.hygiene import (
     leave_out,
     with_full_history,
 )
-from adlib.spark.tables import column
+from adlib.spark.values import column
 
 DRAW, ROW_HASH, COPY = "adlib draw", "row_hash", "adlib copy"
 _DRAW_BITS = 53

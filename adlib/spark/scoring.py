@@ -24,7 +24,8 @@ from adlib.arrays import Ints
 from adlib.artifacts import ModelParts, construct
 from adlib.outputs import ANOMALIES
 from adlib.spark.columns import Dictionaries, Packing
-from adlib.spark.tables import column, map_in_arrow
+from adlib.spark.tables import map_in_arrow
+from adlib.spark.values import column
 from adlib.spark.worker import (
     BINS,
     COUNTS,

@@ -23,8 +23,8 @@ from adlib.model import Model
 from adlib.spark.engines import Engine, score_table
 from adlib.spark.records import counted_bins
 from adlib.spark.scoring import Request
-from adlib.spark.tables import column
 from adlib.spark.tally import bounds_of_bins
+from adlib.spark.values import column
 from adlib.spark.worker import ANOMALY, RECORD, ROW
 from adlib.thresholds import SEVERITIES, SEVERITY_DIVISORS, DateScores, FalseDiscoveries, TopRows
 

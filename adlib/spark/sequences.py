@@ -16,7 +16,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from adlib.spark.ledger import EVENT
-from adlib.spark.tables import column
+from adlib.spark.values import column
 from adlib.spark.windows import parse_duration
 
 _MICROSECOND = timedelta(microseconds=1)

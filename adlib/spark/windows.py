@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import ConfigError
-from adlib.spark.tables import column
+from adlib.spark.values import column
 
 TAKES = ("count", "sum", "mean", "std", "max", "gap", "ratio")
 TAKES_OF_NUMBERS = frozenset({"sum", "mean", "std", "max", "ratio"})

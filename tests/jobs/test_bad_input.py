@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adlib.spark.ledger import sole_run
+from adlib.spark.workplace import sole_run
 from tests.jobs.conftest import payments
 
 NUMBERS = np.random.default_rng(5).normal(size=(400, 3))

@@ -21,7 +21,8 @@ from adlib.spark.hygiene import (
     with_full_history,
 )
 from adlib.spark.sampling import DRAW, ROW_HASH, SampleRequest, plan_sample
-from adlib.spark.tables import Source, column
+from adlib.spark.tables import Source
+from adlib.spark.values import column
 
 pytestmark = pytest.mark.spark
 ROWS = 40

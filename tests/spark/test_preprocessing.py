@@ -9,12 +9,14 @@ import pytest
 from pyspark.sql import functions as F
 
 from adlib.errors import BusyError, ConfigError, InputError
-from adlib.spark.ledger import read_ledger, staging
+from adlib.spark.ledger import read_ledger
 from adlib.spark.planning import Preparation
 from adlib.spark.preprocessing import preprocess, read_features
 from adlib.spark.sequences import SequenceSpec
-from adlib.spark.tables import Source, column, read_source
+from adlib.spark.tables import Source, read_source
+from adlib.spark.values import column
 from adlib.spark.windows import WindowSpec
+from adlib.spark.workplace import staging
 
 pytestmark = pytest.mark.spark
 RUN = date(2024, 6, 1)

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.artifacts import pack, take_apart
+from adlib.detectors import DETECTORS
 from adlib.detectors.autoencoder import AutoencoderSettings
 from adlib.encoding import EncodingSettings, Feature, Kind
 from adlib.errors import ConfigError, InputError
@@ -67,14 +68,13 @@ def make_table(rows=ROWS, seed=0, first_id=0):
     )
 
 
-@pytest.fixture(scope="module")
-def parts():
+def parts_by(detector):
     model = fit_model(
         columns_from_arrow(make_table(), FEATURES, {}),
         FEATURES,
         name="engine",
         encoding=EncodingSettings(),
-        detector=AutoencoderSettings(steps=100),
+        detector=detector,
         threshold=FractionThreshold(0.02),
         reasons=3,
         seed=1,
@@ -82,6 +82,11 @@ def parts():
         provenance={},
     )
     return take_apart(pack(model))
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return parts_by(AutoencoderSettings(steps=100))
 
 
 def carried(schema):
@@ -139,6 +144,13 @@ class TestSameMeans:
         assert flagged[0]["k_tags"].startswith('["x",')
         (counts,) = count_records(records).values()
         assert counts.rows_scored == ROWS
+
+    @pytest.mark.parametrize("kind", DETECTORS)
+    def test_both_engines_agree_on_every_kind_of_detector(self, spark, tmp_path, kind):
+        write(tmp_path, make_table(800), row_group_size=300)
+        records, flagged = assert_engines_agree(spark, tmp_path, parts_by(DETECTORS[kind]()))
+        assert len(rows_of(records)) == 800
+        assert flagged
 
     def test_pages_of_plain_values_and_of_dictionaries_are_read_alike(self, spark, tmp_path, parts):
         table = make_table(600)

@@ -10,17 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from adlib.errors import ConfigError, InputError
-from adlib.spark.tables import (
-    MALFORMED,
-    Source,
-    column,
-    content_digest,
-    content_hash,
-    instant,
-    map_in_arrow,
-    read_source,
-    typed_kind,
-)
+from adlib.spark.tables import MALFORMED, Source, map_in_arrow, read_source
+from adlib.spark.values import column, content_digest, content_hash, instant, typed_kind
 
 pytestmark = pytest.mark.spark
 
