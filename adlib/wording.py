@@ -158,7 +158,8 @@ def _quality(metrics: Mapping[str, Any] | None) -> str:
         return "unknown: no row is labelled"
     known = {name.replace("_", " "): metrics.get(name) for name in _QUALITY}
     said = ", ".join(f"{name} {value:.3f}" for name, value in known.items() if value is not None)
-    return f"{said}, on {metrics['labelled_rows']:,} labelled rows"
+    on = f"{metrics['labelled_rows']:,} labelled rows"
+    return f"{said}, on {on}" if said else f"unknown: of {on} none is an anomaly"
 
 
 def _compared(figures: Mapping[str, Any]) -> str:

@@ -46,7 +46,8 @@ def _outcome(arguments: Sequence[str] | None) -> tuple[int, str | None]:
         return int(ending.exit_code), None
     except TyperException as error:
         said = error.format_message().replace("Value error, ", "").rstrip(".")
-        return ConfigError.exit_code, f"{said}. See `adlib --help`."
+        stop = "" if said.endswith("?") else "."
+        return ConfigError.exit_code, f"{said}{stop} See `adlib --help`."
     except (KeyboardInterrupt, typer.Abort):
         ended = _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the door: whatever comes gets a sentence and a code

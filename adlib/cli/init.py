@@ -46,14 +46,23 @@ def init(
     glimpse = take_glimpse(source, named_format)
     found = survey(glimpse)
     place = Place(name or _name_of(source), source, glimpse.format, SCHEMA_FILE, glimpse.options)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(draft(found, place), "utf-8")
+    _write(output, draft(found, place))
     load_config(output)
     if force or not schema.exists():
-        schema.write_text(json.dumps(json_schema(), indent=2) + "\n", "utf-8")
+        _write(schema, json.dumps(json_schema(), indent=2) + "\n")
     print_survey(found, output)
     if as_json:
         print(json.dumps(_plain(found, output)))  # noqa: T201 - the contract's last line
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be written: {error.strerror}. Name another file with --output."
+        ) from error
 
 
 def _name_of(source: str) -> str:

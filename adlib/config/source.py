@@ -25,8 +25,10 @@ class SourceConfig(Section):
     options: dict[str, str] = Field(
         {},
         description="Options of Spark's reader, such as sep. CSV has a header, inferred types and "
-        "quoted line breaks unless they say otherwise. mode, columnNameOfCorruptRecord, "
-        "columnPruning and path are refused, since with them rows would vanish.",
+        "quoted line breaks unless they say otherwise; a quote that is never closed then makes one "
+        "malformed row of all lines up to the next, which multiLine: false keeps to its own line. "
+        "mode, columnNameOfCorruptRecord, columnPruning and path are refused, since with them rows "
+        "would vanish.",
     )
     key: tuple[str, ...] = Field(
         (),

@@ -108,7 +108,9 @@ def yaml_text(value: Any) -> str:
     if isinstance(value, str) and not value.isprintable():
         return json.dumps(value)
     try:
-        text = yaml.safe_dump(value, width=float("inf"), default_flow_style=True)
+        text = yaml.safe_dump(
+            value, width=float("inf"), default_flow_style=True, allow_unicode=True
+        )
     except yaml.YAMLError:
         text = repr(value)
     return text.removesuffix("\n").removesuffix("\n...").strip()

@@ -232,8 +232,11 @@ def reading(where: str) -> Iterator[None]:
 
 def _damaged(file: str, where: str) -> InputError:
     """Return what to raise for a file that is there and cannot be read."""
+    which = (
+        file if file.removeprefix("file:") == where.removeprefix("file:") else f"{file} of {where}"
+    )
     return InputError(
-        f"The file {file} of {where} cannot be read: it is damaged, cut short, gone or not of the "
+        f"The file {which} cannot be read: it is damaged, cut short, gone or not of the "
         "format that source.format says. Restore it or leave it out of source.path."
     )
 

@@ -161,12 +161,13 @@ def _all_match(present: pa.Array, pattern: str) -> bool:
 def follows(column: SeenColumn, time: SeenColumn) -> bool:
     """Tell whether a number is the time again, in another unit: their correlation is nearly 1."""
     values, times = column.numbers(), time.numbers()
-    both = ~(np.isnan(values) | np.isnan(times))
+    both = np.isfinite(values) & np.isfinite(times)
     if column.distinct < _FEWEST_STEPS or both.sum() < _FEWEST_ROWS or np.ptp(times[both]) == 0.0:
         return False
     if np.ptp(values[both]) == 0.0:
         return False
-    return bool(np.corrcoef(values[both], times[both])[0, 1] > _SAME_TIME)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # squares of huge numbers
+        return bool(np.corrcoef(values[both], times[both])[0, 1] > _SAME_TIME)
 
 
 def tells_apart(column: SeenColumn, label: SeenColumn) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -207,6 +208,7 @@ def _most_rows(columns: int) -> int:
 
 def _of_lines(files: Sequence[Path], kind: str) -> Glimpse:
     """Read the first block of the first file."""
+    _refuse_other_than_utf8(files[0], kind)
     options = _csv_options(files[0]) if kind == "csv" else {}
     with pa.input_stream(str(files[0])) as stream:
         reader = _open_csv(stream, options.get("sep", ",")) if kind == "csv" else _open_json(stream)
@@ -220,6 +222,20 @@ def _of_lines(files: Sequence[Path], kind: str) -> Glimpse:
     most = _most_rows(first.num_columns)
     whole = ended and len(files) == 1 and first.num_rows <= most
     return Glimpse(first.slice(0, most), kind, whole, options)
+
+
+def _refuse_other_than_utf8(file: Path, kind: str) -> None:
+    """Refuse text in another encoding, whose columns would be taken for bytes."""
+    with pa.input_stream(str(file)) as stream:
+        block = stream.read(_BLOCK_BYTES)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(block)  # a last character may be cut
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{file} is not UTF-8 text: byte {error.start} is 0x{block[error.start]:02x}. Convert "
+            f"it, or, if it is {kind} in another encoding, write the configuration by hand with "
+            "source.options: {encoding: ISO-8859-1} or whichever it is."
+        ) from error
 
 
 def _first(reader: pa.RecordBatchReader) -> pa.RecordBatch:

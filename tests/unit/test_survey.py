@@ -283,6 +283,16 @@ class TestGlimpse:
         with pytest.raises(error, match=re.escape(said)):
             survey(take_glimpse(str(tmp_path / name), None))
 
+    def test_text_in_another_encoding_is_refused_with_what_to_do(self, tmp_path):
+        (tmp_path / "t.csv").write_bytes("id,city\n1,München\n".encode("latin-1"))
+        with pytest.raises(InputError, match=r"not UTF-8 text: byte 11 is 0xfc.* encoding: "):
+            take_glimpse(str(tmp_path / "t.csv"), None)
+
+    def test_a_character_at_the_end_of_what_is_looked_at_may_be_cut(self, tmp_path, monkeypatch):
+        (tmp_path / "t.csv").write_text("id,city\n1,München\n", "utf-8")
+        monkeypatch.setattr("adlib.survey.glimpse._BLOCK_BYTES", 12)
+        assert take_glimpse(str(tmp_path / "t.csv"), None).table.column_names == ["id", "city"]
+
     def test_a_file_that_was_cut_short_is_named_among_whole_ones(self, tmp_path):
         for part in "abc":
             pq.write_table(pa.table({"a": list(range(100))}), tmp_path / f"{part}.parquet")

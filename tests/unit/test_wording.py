@@ -92,6 +92,11 @@ def test_quality_is_one_line(rows, said):
     assert lines(metrics=metrics)["quality"].startswith(said)
 
 
+def test_quality_without_an_anomaly_among_the_labels_is_unknown():
+    metrics = {"labelled_rows": 30, "auroc": None, "by_group": {}}
+    assert lines(metrics=metrics)["quality"] == "unknown: of 30 labelled rows none is an anomaly"
+
+
 def test_groups_are_told_with_their_recall_and_the_rest_counted():
     groups = {f"g{place}": {"rows": 5, "recall": 0.5} for place in range(10)}
     metrics = {"labelled_rows": 9, "by_group": groups}
