@@ -285,7 +285,7 @@ class TestGlimpse:
 
     def test_text_in_another_encoding_is_refused_with_what_to_do(self, tmp_path):
         (tmp_path / "t.csv").write_bytes("id,city\n1,München\n".encode("latin-1"))
-        with pytest.raises(InputError, match=r"not UTF-8 text: byte 11 is 0xfc.* encoding: "):
+        with pytest.raises(InputError, match=r"not UTF-8 text: byte 11 is 0xfc.*encoding: ISO"):
             take_glimpse(str(tmp_path / "t.csv"), None)
 
     def test_a_character_at_the_end_of_what_is_looked_at_may_be_cut(self, tmp_path, monkeypatch):

@@ -93,7 +93,7 @@ def test_quality_is_one_line(rows, said):
 
 
 def test_quality_without_an_anomaly_among_the_labels_is_unknown():
-    metrics = {"labelled_rows": 30, "auroc": None, "by_group": {}}
+    metrics: dict[str, object] = {"labelled_rows": 30, "auroc": None, "by_group": {}}
     assert lines(metrics=metrics)["quality"] == "unknown: of 30 labelled rows none is an anomaly"
 
 
