@@ -23,7 +23,10 @@ from adlib.spark.training import Drawn, Training
 from adlib.thresholds import DEFAULT_FRACTION
 from adlib.wiring import detector_of, training_of
 
-_NO_PAST = "It reads an entity's earlier events, and the configuration has no section sequence."
+_NO_PAST = (
+    "It reads an entity's earlier events, and the configuration has no section sequence. Add one, "
+    "such as sequence: {by: CUSTOMER, length: 8}, and preprocess again."
+)
 
 
 def detector_kinds(named: str | None) -> list[str]:
