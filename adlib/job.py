@@ -25,8 +25,13 @@ from adlib.pseudonyms import mismatch
 from adlib.spark.engines import Engine
 from adlib.spark.hygiene import FEEDBACK, Exclusions
 from adlib.spark.ledger import Ledger, read_ledger
-from adlib.spark.preprocessing import read_features
-from adlib.spark.quarantine import dates_over, refuse_quarantined
+from adlib.spark.preprocessing import read_features, read_quarantine
+from adlib.spark.quarantine import (
+    MALFORMED_LINE,
+    dates_over,
+    refuse_quarantined,
+    swallowed_lines,
+)
 from adlib.spark.sampling import Sample, plan_sample
 from adlib.spark.scoring import Carried, Dates, published_type
 from adlib.spark.values import column
@@ -215,7 +220,12 @@ def refuse_much_quarantine(job: Job, ledger: Ledger) -> None:
     Raises:
         InputError: with the share that was found, the limit and the problems.
     """
-    refuse_quarantined(ledger.dates, job.config.quarantine.limit, job.work / "quarantine")
+    swallowed = 0
+    if any(MALFORMED_LINE in entry.quarantined for entry in ledger.dates):
+        days = [entry.date for entry in ledger.dates]
+        swallowed = swallowed_lines(read_quarantine(job.spark, job.work, days))
+    limit = job.config.quarantine.limit
+    refuse_quarantined(ledger.dates, limit, job.work / "quarantine", swallowed)
 
 
 def refuse_absent_columns(features: DataFrame, names: Iterable[str]) -> None:

@@ -34,6 +34,7 @@ from adlib.spark.ledger import (
     write_ledger,
 )
 from adlib.spark.planning import Plan, Preparation, make_plan
+from adlib.spark.quarantine import MALFORMED_LINE
 from adlib.spark.sequences import add_past, past_name
 from adlib.spark.tables import MALFORMED
 from adlib.spark.values import as_json, column, content_digest, is_missing, readable
@@ -150,7 +151,7 @@ def _problem(timed: DataFrame, plan: Plan) -> Column:
     """Return the first problem of a row and its column, null where it has none."""
     found: list[tuple[Column, str, str | None]] = []
     if MALFORMED in timed.columns:
-        found.append((column(MALFORMED).isNotNull(), "malformed_line", None))
+        found.append((column(MALFORMED).isNotNull(), MALFORMED_LINE, None))
     event_time = plan.preparation.event_time
     if event_time is not None:
         missing = is_missing(timed.schema[event_time])

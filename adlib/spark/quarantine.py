@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
 from adlib.errors import InputError
 from adlib.spark.ledger import DateLedger
+
+MALFORMED_LINE = "malformed_line"
+"""The problem of a line of CSV or JSON that cannot be parsed."""
 
 FEWEST_TELLING = 10
 """Fewer quarantined rows than these may be chance, whatever share of a small date they are."""
 _MOST_NAMED = 5
-_WITHOUT_A_DATE = frozenset({"missing_event_time", "bad_event_time", "malformed_line"})
+_WITHOUT_A_DATE = frozenset({"missing_event_time", "bad_event_time", MALFORMED_LINE})
 """Problems of rows that are filed under the run's date, for they have none of their own."""
 
 
@@ -37,23 +43,34 @@ class _Part:
         return f"{found:,} of {self.rows:,} rows{self.name}, {share} ({problems})"
 
 
-def refuse_quarantined(dates: Sequence[DateLedger], limit: float, quarantine: Path) -> None:
+def swallowed_lines(quarantined: DataFrame) -> int:
+    """Count line breaks within malformed lines: what a quote that is never closed took along."""
+    malformed = quarantined.where(F.col("problem") == MALFORMED_LINE)
+    breaks = F.regexp_count(F.get_json_object("raw_row", "$.line"), F.lit("\n"))
+    (found,) = malformed.agg(F.sum(breaks)).collect()[0]
+    return found or 0
+
+
+def refuse_quarantined(
+    dates: Sequence[DateLedger], limit: float, quarantine: Path, swallowed: int = 0
+) -> None:
     """Refuse to go on where more than a share of the rows of a run, or of a date, is set aside.
 
     A date is judged by the rows that have one, so that those without, which are filed under the
-    date of the run, do not condemn it; of the run all rows count.
+    date of the run, do not condemn it; of the run all rows count, and as rows the `swallowed` lines
+    that stand within malformed ones.
 
     Raises:
         InputError: saying of how many rows how many are set aside and why, and what to do.
     """
-    over = [part for part in _parts(dates) if part.exceeds(limit)]
+    over = [part for part in _parts(dates, swallowed) if part.exceeds(limit)]
     if not over:
         return
     message = (
         f"Too many rows are in quarantine: {over[0]}, where quarantine.limit allows "
-        f"{_percent(limit)}.{_others(over[1:])} Nothing was published. Look at them in "
-        f"{quarantine}, put right the source or what the configuration says of its columns and run "
-        "again; if such rows may be missing, raise quarantine.limit."
+        f"{_percent(limit)}.{_others(over[1:])}{_unclosed(swallowed)} Nothing was "
+        f"published. Look at them in {quarantine}, put right the source or what the configuration "
+        "says of its columns and run again; if such rows may be missing, raise quarantine.limit."
     )
     raise InputError(message)
 
@@ -75,12 +92,23 @@ def _others(parts: Sequence[_Part]) -> str:
     return f" Over it too: the rows{','.join(part.name for part in parts[:_MOST_NAMED])}{more}."
 
 
-def _parts(dates: Sequence[DateLedger]) -> Iterator[_Part]:
+def _unclosed(swallowed: int) -> str:
+    if not swallowed:
+        return ""
+    return (
+        f" Malformed lines took {swallowed:,} more lines along, up to the next quote; "
+        "source.options: {multiLine: false} keeps each to itself."
+    )
+
+
+def _parts(dates: Sequence[DateLedger], swallowed: int) -> Iterator[_Part]:
     """Return the run, then its dates."""
     total = Counter[str]()
     for entry in dates:
         total.update(entry.quarantined)
-    yield _Part("", sum(entry.rows_read for entry in dates), total)
+    if swallowed:
+        total[MALFORMED_LINE] += swallowed
+    yield _Part("", sum(entry.rows_read for entry in dates) + swallowed, total)
     yield from map(_of_date, dates if len(dates) > 1 else ())
 
 

@@ -12,6 +12,7 @@ from adlib.errors import BusyError, ConfigError, InputError
 from adlib.spark.ledger import read_ledger
 from adlib.spark.planning import Preparation
 from adlib.spark.preprocessing import preprocess, read_features
+from adlib.spark.quarantine import swallowed_lines
 from adlib.spark.sequences import SequenceSpec
 from adlib.spark.tables import Source, read_source
 from adlib.spark.values import column
@@ -238,6 +239,17 @@ def test_malformed_csv_lines_are_quarantined_as_they_stand(spark, tmp_path):
     assert _problems(ledger) == {START.date(): {}, RUN: {"malformed_line": 2}}
     lines = [json.loads(one["raw_row"])["line"] for one in _quarantine(spark, tmp_path / "work")]
     assert sorted(lines) == ["2,2024-01-01,extra", "3"]
+
+
+def test_lines_that_an_unclosed_quote_took_along_are_counted(spark, tmp_path):
+    lines = ["id,at", "1,2024-01-01", '2,"2024-01-01', *(f"{n},2024-01-01" for n in range(3, 9))]
+    (tmp_path / "a.csv").write_text("\n".join([*lines, '9,",2024-01-01,more', "10,2024-01-01\n"]))
+    raw = read_source(spark, Source(f"{tmp_path}/a.csv", "csv"))
+    ledger = preprocess(spark, raw, TIMED, tmp_path / "work", RUN, None)
+    read = sum(entry.rows_read for entry in ledger.dates)
+    quarantined = spark.read.parquet(str(tmp_path / "work" / "quarantine"))
+    assert read < 10
+    assert read + swallowed_lines(quarantined) == 10
 
 
 def test_a_table_of_bad_rows_alone_is_all_quarantine_and_says_so(spark, tmp_path):

@@ -72,6 +72,17 @@ def test_a_limit_of_one_stops_nothing_and_of_none_nearly_everything():
         refuse_quarantined([entry(1_000_000, duplicate=10)], 0.0, WHERE)
 
 
+def test_lines_within_malformed_ones_count_and_what_took_them_along_is_said():
+    dates = [entry(1_560, malformed_line=34)]
+    refuse_quarantined(dates, 0.05, WHERE)
+    with pytest.raises(InputError) as error:
+        refuse_quarantined(dates, 0.05, WHERE, swallowed=1_440)
+    said = str(error.value)
+    assert "1,474 of 3,000 rows, 49.1% (malformed_line 1,474)" in said
+    assert "took 1,440 more lines along" in said
+    assert "multiLine: false" in said
+
+
 def test_dates_are_judged_by_their_own_rows():
     dates = [
         entry(400, duplicate=20),
