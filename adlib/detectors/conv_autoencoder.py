@@ -23,17 +23,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.arrays import FeatureMatrix, Layout, Tensors
 from adlib.detectors.base import (
-    Detector,
     DetectorSettings,
-    Judgement,
     Progress,
     refuse_equal_scores,
     setting,
 )
 from adlib.detectors.convolutions import Convolutions
-from adlib.detectors.sequence_network import SequenceNetwork
+from adlib.detectors.sequence_network import SequenceDetector, SequenceNetwork
 
 
 @dataclass(frozen=True)
@@ -80,21 +78,8 @@ class ConvAutoencoderSettings(DetectorSettings):
 
 
 @dataclass(frozen=True, eq=False)
-class ConvAutoencoder(Detector):
+class ConvAutoencoder(SequenceDetector):
     """A fitted convolutional autoencoder."""
 
     settings: ConvAutoencoderSettings
-    network: SequenceNetwork
     kind: ClassVar[str] = "conv_autoencoder"
-
-    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: ARG002, D102
-        return self.network.score(features)
-
-    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
-        return self.network.judge(features)
-
-    def codes(self, features: FeatureMatrix) -> Floats | None:  # noqa: D102
-        return None if self.network.past is None else self.network.said(features)
-
-    def tensors(self) -> Tensors:  # noqa: D102
-        return self.network.tensors()

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adlib.arrays import FeatureMatrix, Floats, Layout, Tensors
-from adlib.detectors.base import Judgement, refuse_other_shapes
+from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.detectors.base import Detector, Judgement, refuse_other_shapes
 from adlib.detectors.convolutions import Convolutions
 from adlib.detectors.gru import Gru
 from adlib.detectors.last_event import LastEvent
@@ -65,3 +65,22 @@ class SequenceNetwork:
         if self.past is None or features.past is None:
             return np.zeros((len(features), 0), dtype=features.dtype)
         return self.past.said(features.past)
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceDetector(Detector):
+    """A fitted detector that is such a network, whatever reads the past in it."""
+
+    network: SequenceNetwork
+
+    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: ARG002, D102
+        return self.network.score(features)
+
+    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
+        return self.network.judge(features)
+
+    def codes(self, features: FeatureMatrix) -> Floats | None:  # noqa: D102
+        return None if self.network.past is None else self.network.said(features)
+
+    def tensors(self) -> Tensors:  # noqa: D102
+        return self.network.tensors()
