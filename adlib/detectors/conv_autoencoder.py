@@ -25,28 +25,20 @@ from typing import ClassVar
 
 from adlib.arrays import FeatureMatrix, Layout, Tensors
 from adlib.detectors.base import (
-    DetectorSettings,
     Progress,
     refuse_equal_scores,
     setting,
 )
 from adlib.detectors.convolutions import Convolutions
-from adlib.detectors.sequence_network import SequenceDetector, SequenceNetwork
+from adlib.detectors.sequence_network import SequenceDetector, SequenceNetwork, SequenceSettings
 
 
 @dataclass(frozen=True)
-class ConvAutoencoderSettings(DetectorSettings):
+class ConvAutoencoderSettings(SequenceSettings):
     """Hyper-parameters of the convolutional autoencoder."""
 
     channels: int = setting(16, "Numbers that each convolution says of an event.", ge=1, le=1024)
-    hidden: int = setting(
-        32, "Hidden units between past and event and what is rebuilt.", ge=1, le=4096
-    )
-    steps: int = setting(1000, "At most so many steps of learning.", ge=1, le=1_000_000)
-    batch_rows: int = setting(256, "Rows of a step.", ge=1, le=1_000_000)
-    learning_rate: float = setting(0.005, "Of the optimiser.", gt=0.0, le=10.0)
     kind: ClassVar[str] = "conv_autoencoder"
-    reads_past: ClassVar[bool] = True
 
     def fit(  # noqa: D102 - said on the base
         self, features: FeatureMatrix, *, seed: int, progress: Progress | None

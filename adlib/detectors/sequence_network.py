@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
-from adlib.detectors.base import Detector, Judgement, refuse_other_shapes
+from adlib.detectors.base import Detector, DetectorSettings, Judgement, refuse_other_shapes, setting
 from adlib.detectors.convolutions import Convolutions
 from adlib.detectors.gru import Gru
 from adlib.detectors.last_event import LastEvent
@@ -65,6 +66,19 @@ class SequenceNetwork:
         if self.past is None or features.past is None:
             return np.zeros((len(features), 0), dtype=features.dtype)
         return self.past.said(features.past)
+
+
+@dataclass(frozen=True)
+class SequenceSettings(DetectorSettings):
+    """Hyper-parameters of what rebuilds an event, and of learning it."""
+
+    hidden: int = setting(
+        32, "Hidden units between past and event and what is rebuilt.", ge=1, le=4096
+    )
+    steps: int = setting(1000, "At most so many steps of learning.", ge=1, le=1_000_000)
+    batch_rows: int = setting(256, "Rows of a step.", ge=1, le=1_000_000)
+    learning_rate: float = setting(0.005, "Of the optimiser.", gt=0.0, le=10.0)
+    reads_past: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, eq=False)
