@@ -192,8 +192,9 @@ def _readable(directory: Path) -> Iterator[None]:
         yield
     except (OSError, pa.ArrowException) as error:
         message = (
-            f"A file under {directory} cannot be read ({error}). Restore it from a backup, or run "
-            "the command again that wrote it."
+            f"A file under {directory} cannot be read ({error}). Try again, in case a run is "
+            "replacing it just now; if it stays, restore it from a backup, or run the command "
+            "again that wrote it."
         )
         raise InputError(message) from error
 

@@ -23,7 +23,8 @@ adlib.schema.json`, editors complete and check it."""
 _OUTPUTS = """\
 Parquet under `output.path`, one directory a table and in it one a date, `dt=2026-11-22`; the
 date is a column too. Columns are flat: BIGINT, DOUBLE, BOOLEAN, STRING, DATE and TIMESTAMP (UTC,
-microseconds), without NaN. A date is replaced as a whole, or not at all."""
+microseconds), without NaN. A date is replaced as a whole, or not at all; who reads it at that very
+moment gets an error, and reads again."""
 _SEVERITY = """\
 Severities are cut by p-values, and a p-value goes in steps of 1 / (1 + calibration rows), which are
 a fifth of the rows of the training sample. Of those that reach the threshold, about the share asked

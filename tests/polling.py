@@ -19,8 +19,6 @@ BEFORE = DAY - timedelta(days=1)
 _PUBLICATIONS = 120
 _MOST_STEPS = 260
 """More than a publication has, so that some are killed and some are not."""
-_MOST_INSTANTS = 3
-"""Of an instant that one exchange in thousands meets."""
 _SECONDS_TO_READ = 60.0
 
 Read = Callable[[Path], Sequence[tuple[object, str]]]
@@ -29,20 +27,11 @@ Errors = tuple[type[Exception], ...]
 
 
 def poll(read: Read, errors: Errors, table: Path, told: Path) -> None:
-    """Read until told to end; tell what was found of the date that is being replaced.
-
-    Who lists a directory and then looks at each name skips names that are gone, and so finds
-    nothing where an exchange comes just between the two: an instant, over when it reads again.
-    """
+    """Read until told to end; tell what was found of the date that is being replaced."""
     found: Counter[str] = Counter()
     while not told.exists():
         try:
-            version = _version_of(read(table))
-            if version is None:
-                found["nothing"] += 1
-                version = _version_of(read(table))
-            assert version is not None, "nothing, and nothing again"
-            found[version] += 1
+            found[_version_of(read(table))] += 1
         except errors:
             found["errors"] += 1
         _told_by(read, told).write_text(json.dumps(found))
@@ -52,12 +41,11 @@ def _told_by(read: Read, told: Path) -> Path:
     return told.with_name(read.__name__)
 
 
-def _version_of(rows: Sequence[tuple[object, str]]) -> str | None:
-    """Return which version of the date is there, whole; None: no row."""
+def _version_of(rows: Sequence[tuple[object, str]]) -> str:
+    """Return which version of the date is there, whole."""
     of_day = [version for day, version in rows if day == DAY]
     assert len(rows) - len(of_day) == ROWS["third"], "a date that nobody replaces lost rows"
-    if not of_day:
-        return None
+    assert of_day, "nothing, and no word of it"
     assert len(set(of_day)) == 1, f"a mixture: {of_day}"
     assert len(of_day) == ROWS[of_day[0]], f"a part of {of_day[0]}"
     return of_day[0]
@@ -96,7 +84,6 @@ def assert_one_publication_or_an_error_is_read(
     for read in readers:
         found = json.loads(_told_by(read, told).read_text())
         assert {"first", "second"} <= set(found), f"{read.__name__}: {found}"
-        assert found.get("nothing", 0) <= _MOST_INSTANTS, f"{read.__name__}: {found}"
     return output
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from adlib.errors import AdlibError
 from adlib.outputs import RUNS
-from adlib.publishing import Bundle, CountedTable, Disk, Publisher
+from adlib.publishing import Bundle, CountedTable, Disk, Publisher, notices
 from adlib.publishing.locks import Owner, this_process
 from adlib.runs import PUBLISHED, RunRecord, write_rows
 
@@ -25,6 +25,7 @@ OURS = pa.schema([("event_date", pa.date32()), ("version", pa.string()), ("row",
 ROWS = {"first": 7, "second": 11, "third": 5}
 TABLES = ("anomalies", "daily_summary", "quarantine", "scores")
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+UNREADABLE = "a notice among the files"
 Step = Callable[[str, Path], None]
 
 _ROOT = Path(__file__).parents[1]
@@ -157,8 +158,10 @@ def published(output: Path, day: date = DAY) -> dict[str, str | None]:
 
 
 def version_of(directory: Path) -> str:
-    """Return the one version that a directory holds, whole."""
+    """Return the one version that a directory holds, whole, or that whoever reads it fails."""
     files = sorted(directory.iterdir())
+    if any(file.read_bytes().startswith(notices.CONTENT) for file in files):
+        return UNREADABLE
     rows = pa.concat_tables([pq.ParquetFile(file).read() for file in files]).to_pylist()
     (version,) = {row["version"] for row in rows}
     assert len(rows) == ROWS[version], f"{len(rows)} rows of {version} in {directory}"

@@ -9,16 +9,18 @@ States of a date's publication, and what takes it from one to the next:
       | lock    the date is claimed under a number that is higher than every one before
       v journal the number is written into the bundle
     journalled  from here on it is carried through, by this process or by the next that starts
-      | swap    table by table the bundle's directory is exchanged with the published one
+      | swap    table by table the bundle's directory is exchanged with the published one, the
+      |         names of the old files standing for notices in it, which are then withdrawn
       v record  the row of `runs/` is moved in
     published   the row in `runs/` names the manifest: the mark that the tables belong together
       | retire  the bundle, now with what was replaced, is kept for a while and then deleted
       v
 
 The invariant, at every step and after a kill at any of them: a table's directory of a date holds
-the files of one publication, whole; no file has the name of another content; and a row of `runs/`
-names the manifest that is published only if every table is as that manifest says. So a reader sees
-the old files of a date or the new ones, and one that planned on the old ones fails.
+the files of one publication, whole; no file has the name of another content, a notice aside, which
+fails whoever reads it; and a row of `runs/` names the manifest that is published only if every
+table is as that manifest says. So a reader sees the old files of a date or the new ones, and one
+that planned on the old ones fails.
 
 Every start recovers: what is journalled is carried through, what is not is discarded. A step of the
 swap is a rename out of the bundle, and whoever takes a date over renames the bundle first, so that

@@ -6,6 +6,7 @@
         record/             the row of runs/
         seal.json           manifest and digests: the bundle is whole
         journal.json        the number of the lock: from here it is carried through
+        notice.txt          what stands for a moment under the names of the files replaced
 
 Every step of the swap is a rename out of this directory. Whoever takes a date over renames the
 directory first, so that an owner who wakes up late finds nothing to publish.
@@ -44,8 +45,9 @@ from adlib.publishing.places import (
 )
 
 OWNER, SEAL, JOURNAL = "owner.json", "seal.json", "journal.json"
+NOTICE = "notice.txt"
 _TABLES, _RECORD, _REPLACED = "tables", "record", "replaced"
-_CONTROL = frozenset({OWNER, SEAL, JOURNAL})
+_CONTROL = frozenset({OWNER, SEAL, JOURNAL, NOTICE})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -92,6 +93,16 @@ class Disk:
         self.step("look", path)
         return path.lstat().st_mtime
 
+    def size(self, path: Path) -> int:
+        """Return how many bytes a file holds."""
+        self.step("look", path)
+        return path.stat().st_size
+
+    def is_same(self, first: Path, second: Path) -> bool:
+        """Tell whether two names are of one file."""
+        self.step("look", second)
+        return first.samefile(second)
+
     def on_one_disk(self, first: Path, second: Path) -> bool:
         """Tell whether a rename can take one of these to the place of the other."""
         self.step("look", first)
@@ -114,6 +125,12 @@ class Disk:
         unfinished.write_bytes(content)
         self.sync(unfinished)
         self.move(unfinished, path)
+
+    def lengthen(self, path: Path, size_bytes: int) -> None:
+        """Give a file at least a length, by zeros that take no space."""
+        if self.size(path) < size_bytes:
+            self.step("lengthen", path)
+            os.truncate(path, size_bytes)
 
     def copy(self, source: Path, target: Path) -> None:
         """Copy a file's content."""
@@ -156,6 +173,10 @@ class Disk:
         if code in _CANNOT_EXCHANGE:
             return False
         raise OSError(code, os.strerror(code), str(second))
+
+    def wait(self, seconds: float) -> None:
+        """Let some time go by."""
+        time.sleep(seconds)
 
     def remove(self, path: Path) -> None:
         """Remove a file; one that is gone already is no matter."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adlib.errors import AdlibError
-from adlib.publishing.bundles import Bundle, Seal
+from adlib.publishing import notices
+from adlib.publishing.bundles import NOTICE, Bundle, Seal
 from adlib.publishing.disk import Disk
 from adlib.publishing.locks import Claim, Lock
 from adlib.publishing.manifest import AlteredError
@@ -87,7 +88,10 @@ class Swap:
             for table, wanted in waiting.items():
                 self.lock.check(self.claim)
                 self._place(table, wanted, moves)
-            for table in waiting:
+            if self.disk.kind(self._notice) is not None:
+                self.disk.wait(notices.SECONDS)
+            for table, wanted in waiting.items():
+                self._withdraw_notices(table, wanted)
                 self.disk.sync(self.area.output / table)
             self.lock.check(self.claim)
             if not recorded:
@@ -109,6 +113,7 @@ class Swap:
         for table, wanted in seal.wanted().items():
             final = self.area.final(table, self.bundle.day)
             self._refuse_links(final)
+            self._withdraw_notices(table, wanted)  # of a publisher that ended while they stood
             if difference(self.disk, final, wanted) is None:
                 continue
             problem = wanted and difference(self.disk, self.bundle.table(table), wanted)
@@ -117,6 +122,15 @@ class Swap:
             waiting[table] = wanted
         self._refuse_links(self._records)
         return waiting
+
+    @property
+    def _notice(self) -> Path:
+        return self.bundle.root / NOTICE
+
+    def _withdraw_notices(self, table: str, wanted: Mapping[str, str]) -> None:
+        """Remove a table's notices from where its new files are: published, or waiting."""
+        for place in (self.area.final(table, self.bundle.day), self.bundle.table(table)):
+            notices.withdraw(self.disk, self._notice, place, wanted)
 
     def _is_recorded(self, seal: Seal) -> bool:
         """Tell whether the record is published; it is checked where it waits."""
@@ -145,9 +159,12 @@ class Swap:
         self.disk.make(final.parent)
         if not wanted:
             moves.move(final, self.bundle.replaced(table))
-        elif self.disk.kind(final) is None:
+            return
+        if self.disk.kind(final) is None:
             moves.move(staged, final)
-        elif not moves.exchange(staged, final):
+            return
+        notices.put(self.disk, self._notice, final, staged)
+        if not moves.exchange(staged, final):
             _LOG.info(
                 "This disk cannot exchange directories in one step: for a moment %s is not there.",
                 final,
