@@ -38,7 +38,7 @@ class BulkTail:
     def of(cls, scores: Floats) -> BulkTail:
         """Read the tail off scores in ascending order."""
         begin, middle, end = np.quantile(scores, [1.0 - share for share in _BULK_SHARES])
-        near, far = max(middle - begin, 0.0), max(end - middle, 0.0)
+        near, far = middle - begin, end - middle
         least = 1e-9 * max(1.0, abs(float(end)))
         ratio = max(far, least) / max(near, least)
         shape = float(np.clip(np.log2(ratio), 0.0, _LARGEST_SHAPE))
@@ -126,6 +126,7 @@ class PotThreshold(ThresholdSettings):
     kind: ClassVar[str] = "pot"
 
     def cut(self, scores: Floats, rows_per_day: float | None) -> float:  # noqa: ARG002, D102
+        from scipy.special import boxcox
         from scipy.stats import genpareto
 
         start = float(np.quantile(scores, 1.0 - _PEAKS_SHARE))
@@ -139,9 +140,7 @@ class PotThreshold(ThresholdSettings):
             raise ModelError(message)
         shape, _, scale = genpareto.fit(peaks, floc=0.0)
         folds = len(peaks) / (self.value * len(scores))
-        if abs(shape) < 1e-9:  # noqa: PLR2004 - an exponential tail
-            return start + float(scale * np.log(folds))
-        return start + float(scale / shape * (folds**shape - 1.0))
+        return start + float(scale * boxcox(folds, shape))  # (folds**shape - 1) / shape, or its log
 
     def asked_fraction(self, rows_per_day: float | None) -> float:  # noqa: ARG002, D102
         return self.value

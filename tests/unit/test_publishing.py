@@ -17,13 +17,16 @@ from adlib.errors import AdlibError, ConfigError
 from adlib.publishing import (
     CountedTable,
     Disk,
+    Examined,
+    Manifest,
     Publisher,
     date_directory,
+    examine,
     name_by_content,
     published_dates,
     refuse_overlap,
 )
-from adlib.publishing.manifest import AlteredError, read_manifest, sealed, unseal
+from adlib.publishing.manifest import AlteredError, PublishedFile, read_manifest, sealed, unseal
 from adlib.runs import verify
 from tests.publications import (
     DAY,
@@ -39,6 +42,29 @@ from tests.publications import (
     tables_of,
 )
 
+MANIFEST = """{
+ "date": "2024-02-29",
+ "format": 1,
+ "run_id": "zoë",
+ "tables": {
+  "anomalies": [],
+  "scores": [
+   {
+    "name": "b.parquet",
+    "rows": 2,
+    "sha256": "ab",
+    "size_bytes": 30
+   },
+   {
+    "name": "a.parquet",
+    "rows": 1,
+    "sha256": "cd",
+    "size_bytes": 20
+   }
+  ]
+ }
+}
+"""
 NEXT = DAY + timedelta(days=1)
 MEMORY = Path("/dev/shm")  # noqa: S108 - a second disk, which most systems have
 
@@ -115,7 +141,9 @@ class TestWhatIsPublished:
         tables["scores"] = CountedTable([Path(one) for one in again], 3 * ROWS["first"], OURS)
         manifest = publisher.stage(publisher.open(DAY), "first", tables)
         names = [file.name for file in manifest.tables["scores"]]
-        assert len(set(names)) == 3
+        plain = name_by_content("scores", manifest.tables["scores"][0].sha256)
+        stem = plain.removesuffix(".parquet")
+        assert names == [plain, f"{stem}-1.parquet", f"{stem}-2.parquet"]
 
     def test_files_come_from_another_disk(self, output, tmp_path):
         elsewhere = MEMORY / f"adlib-{os.getpid()}-elsewhere"
@@ -172,14 +200,23 @@ class TestWhatIsRefusedBeforeAnythingMoves:
         return str(refused.value)
 
     def test_more_or_fewer_rows_than_were_counted(self, output, work):
-        assert "hold 7 rows and 8 were counted" in self.stage(output, work, rows=8)
+        said = self.stage(output, work, rows=8)
+        assert said.startswith("The files of scores hold 7 rows and 8 were counted. ")
 
     def test_no_file_where_rows_were_counted(self, output, work):
-        assert "hold 0 rows and 7 were counted" in self.stage(output, work, files=[])
+        said = self.stage(output, work, files=[])
+        assert said.startswith("The files of scores hold 0 rows and 7 were counted. ")
 
     def test_another_column_than_the_contracts(self, output, work):
         ours = pa.schema([*OURS, ("anomaly_score", pa.float64())])
         assert "anomaly_score double expected" in self.stage(output, work, ours=ours)
+        ours = pa.schema([*OURS, ("a", pa.bool_()), ("b", pa.int32())])
+        (file,) = tables_of("first", work)["scores"].files
+        assert self.stage(output, work, ours=ours) == (
+            f"{file} has other columns than its table: a bool expected, nothing found; b int32 "
+            "expected, nothing found. Nothing was published; every executor needs the same version "
+            "of adlib."
+        )
 
     def test_another_type_than_the_contracts(self, output, work):
         ours = pa.schema([*list(OURS)[:2], ("row", pa.float64())])
@@ -190,7 +227,10 @@ class TestWhatIsRefusedBeforeAnythingMoves:
         (file,) = tables_of("first", work)["scores"].files
         cut = work / "cut.parquet"
         cut.write_bytes(file.read_bytes()[:-20])
-        assert f"{cut} cannot be read as Parquet" in self.stage(output, work, files=[cut])
+        assert self.stage(output, work, files=[cut]) == (
+            f"{cut} cannot be read as Parquet: it was cut short or altered before it could be "
+            "published. Nothing was published; run the command again."
+        )
 
     def test_key_and_kept_columns_may_stand_before_the_contracts(self, output, work):
         publisher = Publisher(output)
@@ -313,6 +353,48 @@ class TestVerifying:
         (second / "runs" / date_directory(DAY) / "run-second.parquet").unlink()
         assert "no record of run second" in self.problem(second)
 
+    def test_a_date_with_two_manifests_is_not_published(self, second):
+        directory = second / "manifests" / date_directory(DAY)
+        (file,) = directory.iterdir()
+        shutil.copy(file, directory / "other.json")
+        assert self.problem(second) == f"{directory} holds 2 files, expected one"
+
+    def test_what_is_altered_of_a_manifest_is_said(self, second):
+        (file,) = (second / "manifests" / date_directory(DAY)).iterdir()
+        text = file.read_text()
+        for content, said in {
+            "[": "it is no JSON (Expecting value: line 1 column 2 (char 1))",
+            "[]": "it is no JSON object",
+            "{}": "it is no manifest ('tables')",
+            text.replace('"format": 1', '"format": 2'): "its format is 2, expected 1",
+            text + "\n": "it is not written as a manifest is",
+        }.items():
+            file.write_text(content)
+            assert self.problem(second) == f"{file} was altered: {said}"
+            assert examine(second, DAY) == Examined(None, f"{file} was altered: {said}")
+
+    def test_a_quarantine_that_was_cleaned_is_no_loss_and_the_rest_is_still_looked_at(
+        self, output, work
+    ):
+        publish(Publisher(output), "first", work)
+        shutil.rmtree(output / "quarantine" / date_directory(DAY))
+        assert verify(output, DAY).problem is None
+        (file,) = (output / "scores" / date_directory(DAY)).iterdir()
+        file.write_bytes(b"")
+        found = examine(output, DAY)
+        assert found.problem == f"{file} was altered"
+        assert found.manifest is not None
+        assert found.manifest.run_id == "first"
+
+    def test_a_date_is_found_by_its_manifest_or_its_anomalies(self, second):
+        for table in ("manifests", "anomalies"):
+            other = NEXT + timedelta(days=len(table))
+            (second / table / date_directory(other)).mkdir()
+            assert other in published_dates(second)
+        (second / "scores" / "dt=2030-01-01").mkdir()
+        (second / "anomalies" / "2030-01-01").mkdir()
+        assert date(2030, 1, 1) not in published_dates(second)
+
     def test_another_dates_manifest_is_refused(self, second):
         (file,) = (second / "manifests" / date_directory(DAY)).iterdir()
         other = second / "manifests" / date_directory(NEXT)
@@ -323,6 +405,12 @@ class TestVerifying:
 
 
 class TestSealedFiles:
+    def test_a_manifest_is_written_in_one_way(self):
+        files = (PublishedFile("b.parquet", 2, 30, "ab"), PublishedFile("a.parquet", 1, 20, "cd"))
+        manifest = Manifest(DAY, "zoë", {"scores": files, "anomalies": ()})
+        assert manifest.content().decode() == MANIFEST
+        assert read_manifest(manifest.content()) == manifest
+
     def test_any_flipped_bit_of_a_seal_or_a_manifest_is_refused(self, output, work):
         publish(Publisher(output), "first", work)
         (file,) = (output / "manifests" / date_directory(DAY)).iterdir()

@@ -1,5 +1,7 @@
 """What a publisher that ended leaves behind is carried through or discarded, and who is said."""
 
+import errno
+import json
 import logging
 import os
 import socket
@@ -13,6 +15,7 @@ from adlib.publishing import Area, Disk, Publisher, refuse_files, refuse_overlap
 from adlib.publishing.locks import Lock, Owner, _began, _space, this_process
 from adlib.publishing.placing import place_file
 from adlib.publishing.publisher import _STAGING_SECONDS, _listed
+from adlib.runs import verify
 from tests.publications import (
     DAY,
     StoppingDisk,
@@ -177,6 +180,91 @@ def test_a_bundle_of_a_claim_that_has_ended_is_discarded(output):
     assert bundle.root.exists()
     Publisher(output, now=lambda: claim.until + 1.0).recover()
     assert not bundle.root.exists()
+
+
+def test_a_sealed_bundle_that_was_altered_is_refused_and_what_was_altered_is_named(output, work):
+    publish(Publisher(output), "first", work / "first")
+    publisher = Publisher(output)
+
+    def refused(name, alter):
+        bundle = publisher.open(DAY)
+        prepare(publisher, bundle, "second", work / name)
+        (file,) = bundle.root.glob(name)
+        alter(file)
+        with pytest.raises(AdlibError) as error:
+            publisher.publish([bundle])
+        assert not bundle.is_journalled()
+        publisher.discard([bundle])
+        before = f"The publication of 2024-02-29 is refused: {bundle.root} is not what was sealed, "
+        after = (
+            ". Nothing of it was moved; run the command again, and look at the disk if it stays."
+        )
+        said = str(error.value)
+        assert said.startswith(before)
+        assert said.endswith(after)
+        return said.removeprefix(before).removesuffix(after).replace(str(file), "FILE")
+
+    def cut(file):
+        file.write_bytes(file.read_bytes()[:-1])
+
+    assert refused("tables/scores/scores-*", cut) == "FILE was altered"
+    assert refused("tables/scores/scores-*", os.unlink) == "FILE is missing"
+    assert refused("record/run-second.parquet", cut) == "FILE was altered"
+    assert refused("record/run-second.parquet", os.unlink) == "FILE is missing"
+    assert refused("seal.json", cut) == "its digest is not that of its content"
+    assert refused("seal.json", lambda file: file.write_bytes(b"[]")) == "it is no JSON object"
+    broken = refused("seal.json", lambda file: file.write_bytes(b"{"))
+    assert broken.startswith("it is no JSON (Expecting property name")
+    assert published(output) == expected("first")
+
+
+def test_a_journal_names_the_number_it_was_published_under(output, work, interrupted):
+    bundle = journalled(output, work, interrupted)
+    journal = json.loads((bundle.root / "journal.json").read_bytes())
+    lock = json.loads(max(Area(output).locks(DAY).iterdir()).read_bytes())
+    assert (journal["adlib"], lock["adlib"]) == ("journal", "claim")
+    assert journal["fence"] == 2
+    assert journal["owner"] == lock["owner"]
+
+
+class TestTakenBack:
+    """A step that fails after tables were moved has them moved back, the last one first."""
+
+    @pytest.fixture(params=[True, False], ids=["exchange", "two renames"])
+    def failed(self, request, output, work):
+        """Publish the first version, then fail at a step of the second one; return the error."""
+        publish(Publisher(output), "first", work / "first")
+
+        def failed(step, code=errno.EIO):
+            def fail(operation, path):
+                if f"{operation} {path}".startswith(step):
+                    raise OSError(code, os.strerror(code), str(path))
+
+            disk = StoppingDisk(0, fail, on=True, exchanges=request.param)
+            with pytest.raises(AdlibError) as error:
+                publish(Publisher(output, disk=disk), "second", work / "second")
+            return str(error.value)
+
+        return failed
+
+    @pytest.mark.parametrize("of", ["scores", "manifests", "runs"])
+    def test_the_old_tables_stand_and_are_intact(self, failed, output, work, of):
+        step = {"runs": f"move {output}/runs", "manifests": f"sync {output}/manifests"}
+        said = failed(step.get(of, f"sync {output}/{of}"))
+        assert said.startswith(f"The system failed while publishing 2024-02-29 in {output}: ")
+        assert published(output) == expected("first")
+        assert verify(output, DAY).run_id == "first"
+        publish(Publisher(output), "second", work / "again")
+        assert published(output) == expected("second")
+
+    def test_what_was_being_done_is_said_of_each_part(self, failed, output, work):
+        bundles = Area(output).bundles
+        for step, doing in {
+            f"make {bundles}/dt=": f"preparing 2024-02-29 for publication beside {output}",
+            "footer": f"staging 2024-02-29 beside {output}",
+            f"digest {work}/second/2024-02-29/record": f"sealing 2024-02-29 beside {output}",
+        }.items():
+            assert failed(step).startswith(f"The system failed while {doing}: ")
 
 
 class TestOwner:
