@@ -97,7 +97,8 @@ def _columns_of(what: str, reasons: Sequence[Reason], unseen: Sequence[str] = ()
         table.add_column(name, overflow="fold", justify="right" if name == "share" else "left")
     for one in reasons:
         cells = (one.column, one.actual or "missing", one.expected)
-        said = one.direction if one.share or one.column in unseen else ""
+        differs = one.share and one.actual != one.expected
+        said = one.direction if differs or one.column in unseen else ""
         table.add_row(*map(Text, (*cells, said, f"{one.share:.1%}")))
     return table
 

@@ -19,6 +19,7 @@ from adlib.cli.logs import told_on_stderr, trace_file
 from adlib.errors import AdlibError, ConfigError, TransientError, system_error
 from adlib.spark.failures import translated
 
+_NAME = "adlib"
 _INTERRUPTED = 130
 """What Typer returns of an interrupt."""
 _NOTHING_HALF = "Nothing half-done was published; run the command again."
@@ -41,13 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _outcome(arguments: Sequence[str] | None) -> tuple[int, str | None]:
     """Run a command; return its exit code, and what to say of it if it failed."""
     try:
-        ended = app(args=arguments, standalone_mode=False)
+        ended = app(args=arguments, prog_name=_NAME, standalone_mode=False)
     except Exit as ending:
         return int(ending.exit_code), None
     except TyperException as error:
         said = error.format_message().replace("Value error, ", "").rstrip(".")
         stop = "" if said.endswith("?") else "."
-        return ConfigError.exit_code, f"{said}{stop} See `adlib --help`."
+        called = getattr(error, "ctx", None)
+        command = _NAME if called is None else called.command_path
+        return ConfigError.exit_code, f"{said}{stop} See `{command} --help`."
     except (KeyboardInterrupt, typer.Abort):
         ended = _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the door: whatever comes gets a sentence and a code

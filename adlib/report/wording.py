@@ -51,9 +51,9 @@ def measure(value: float | None) -> str:
 
 
 def compact(value: float) -> str:
-    """Write a tick of an axis: 250, 2.5k, 10M."""
+    """Write a tick of an axis: 250, 2.5k, 10M, 1e+20."""
     for size, letter in _SCALES:
-        if abs(value) >= size:
+        if size <= abs(value) < 1e15:  # noqa: PLR2004 - beyond a thousand of the largest scale
             return f"{value / size:.3g}{letter}"
     return f"{value:.3g}"
 

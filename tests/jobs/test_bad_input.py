@@ -159,8 +159,8 @@ def test_a_date_that_somebody_else_is_scoring_is_left_to_them(workplace, last_wo
 @pytest.mark.parametrize(
     ("command", "settings", "code", "words"),
     [
-        ("score --engine fast", (), 2, ["'fast' is not one of", "adlib --help"]),
-        ("run --fast", (), 2, ["No such option: --fast", "adlib --help"]),
+        ("score --engine fast", (), 2, ["'fast' is not one of", "See `adlib score --help`"]),
+        ("run --fast", (), 2, ["No such option: --fast", "See `adlib run --help`"]),
         ("run", ("threshold=top_k",), 2, ["expected keys and values", "found top_k"]),
         ("train", (), 3, ["Nothing to read", "Run `adlib preprocess`"]),
         ("score", (), 4, ["No model is promoted", "adlib train"]),
