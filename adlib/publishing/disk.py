@@ -94,14 +94,14 @@ class Disk:
         return path.lstat().st_mtime
 
     def size(self, path: Path) -> int:
-        """Return how many bytes a file holds."""
+        """Return how many bytes a file holds, or a symbolic link itself."""
         self.step("look", path)
-        return path.stat().st_size
+        return path.lstat().st_size
 
     def is_same(self, first: Path, second: Path) -> bool:
-        """Tell whether two names are of one file."""
+        """Tell whether two names are of one file; a symbolic link is another than what it names."""
         self.step("look", second)
-        return first.samefile(second)
+        return os.path.samestat(first.lstat(), second.lstat())
 
     def on_one_disk(self, first: Path, second: Path) -> bool:
         """Tell whether a rename can take one of these to the place of the other."""

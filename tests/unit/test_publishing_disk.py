@@ -106,7 +106,9 @@ def test_two_names_of_one_file_are_the_same_and_equal_files_are_not(file, tmp_pa
     assert Disk().claim(file, linked)
     assert not Disk().claim(file, linked)
     Disk().copy(file, copied)
+    (tmp_path / "leads").symlink_to(file)
     assert Disk().is_same(file, linked)
+    assert not Disk().is_same(file, tmp_path / "leads")
     assert not Disk().is_same(file, copied)
 
 

@@ -128,6 +128,18 @@ def test_of_a_name_that_stays_there_is_no_notice(output, work):
     assert files_of(output)["scores"] == [stays]
 
 
+def test_a_link_that_leads_nowhere_is_moved_aside_as_any_file_of_somebody_else(output, work):
+    publish(Publisher(output), "first", work)
+    (file,) = files_of(output)["scores"]
+    file.with_name("theirs.parquet").symlink_to(output / "gone")
+    disk = WatchedDisk(output)
+    publish(Publisher(output, disk=disk), "second", work)
+    assert file.with_name("theirs.parquet") in disk.unreadable
+    assert published(output) == expected("second")
+    kept = Publisher(output).area.retired.glob("*/tables/scores")
+    assert "theirs.parquet" in {file.name for scores in kept for file in scores.iterdir()}
+
+
 def test_a_publisher_that_ends_while_they_stand_is_carried_through_and_they_go(output, work):
     publish(Publisher(output), "first", work)
 
