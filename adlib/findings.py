@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from adlib.arrays import Column, Columns, Floats, NumberColumn
 from adlib.encoding import ColumnEncoding, Encoder, Kind
-from adlib.encoding.columns import ANOTHER_TIME, NOTHING, CategoryEncoding
+from adlib.encoding.category_columns import CategoryEncoding
+from adlib.encoding.columns import NOTHING
+from adlib.encoding.number_columns import ANOTHER_TIME
 from adlib.encoding.wording import duration_text, number_text, spoken
 
 _SECONDS = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}

@@ -43,29 +43,20 @@ class ConvAutoencoderSettings(SequenceSettings):
     def fit(  # noqa: D102 - said on the base
         self, features: FeatureMatrix, *, seed: int, progress: Progress | None
     ) -> ConvAutoencoder:
-        from adlib.detectors.network_training import Schedule  # noqa: PLC0415
-        from adlib.detectors.sequence_training import (  # noqa: PLC0415
-            ConvolutionsModule,
-            train_sequence,
-        )
+        from adlib.detectors.sequence_training import ConvolutionsModule, PastModule  # noqa: PLC0415
 
-        trained = train_sequence(
-            features,
-            lambda events, steps: ConvolutionsModule(events.width, self.channels, steps),
-            self.hidden,
-            Schedule(self.steps, self.batch_rows, self.learning_rate, trim_fraction=0.0),
-            seed=seed,
-            progress=progress,
-        )
-        network = self._network(features.layout, trained.tensors).measured(features)
-        fitted = ConvAutoencoder(features.layout, self, network, metrics=trained.metrics)
+        def past(events: Layout, steps: int) -> PastModule:
+            return ConvolutionsModule(events.width, self.channels, steps)
+
+        network, metrics = self.trained(features, past, seed, progress)
+        fitted = ConvAutoencoder(features.layout, self, network, metrics=metrics)
         refuse_equal_scores(fitted, features)
         return fitted
 
     def restore(self, layout: Layout, tensors: Tensors) -> ConvAutoencoder:  # noqa: D102
-        return ConvAutoencoder(layout, self, self._network(layout, tensors))
+        return ConvAutoencoder(layout, self, self.network(layout, tensors))
 
-    def _network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:
+    def network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:  # noqa: D102
         return SequenceNetwork.restore(layout, tensors, Convolutions, self.channels, self.hidden)
 
 

@@ -21,15 +21,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.arrays import FeatureMatrix, Floats, Layout, Tensors
 from adlib.detectors.base import (
-    Detector,
     DetectorSettings,
-    Judgement,
     Progress,
     setting,
 )
-from adlib.detectors.references import References, refuse_one_point
+from adlib.detectors.references import ReferenceDetector, References, refuse_one_point
 from adlib.detectors.single_thread import single_thread
 from adlib.detectors.space import MOST_COLUMNS, Space
 from adlib.errors import ModelError
@@ -105,22 +103,8 @@ def core_rows(points: Floats, eps: float, neighbours: int) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Dbscan(Detector):
+class Dbscan(ReferenceDetector):
     """Core rows, and how near to one is near enough."""
 
     settings: DbscanSettings
-    references: References
     kind: ClassVar[str] = "dbscan"
-
-    @property
-    def adds_up(self) -> bool:  # noqa: D102
-        return not self.references.space.is_projected
-
-    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
-        return self.references.score(features, buffers)
-
-    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
-        return self.references.judge(features)
-
-    def tensors(self) -> Tensors:  # noqa: D102
-        return self.references.tensors()

@@ -19,16 +19,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.arrays import FeatureMatrix, Floats, Layout, Tensors
 from adlib.detectors.base import (
-    Detector,
     DetectorSettings,
-    Judgement,
     Progress,
     setting,
 )
 from adlib.detectors.crowds import CROWDED_FRACTION, largest
-from adlib.detectors.references import References, refuse_one_point
+from adlib.detectors.references import ReferenceDetector, References, refuse_one_point
 from adlib.detectors.single_thread import single_thread
 from adlib.detectors.space import MOST_COLUMNS, Space
 
@@ -98,22 +96,8 @@ def _large_clusters(points: Floats, clusters: Any, fraction: float) -> tuple[Flo
 
 
 @dataclass(frozen=True, eq=False)
-class Kmeans(Detector):
+class Kmeans(ReferenceDetector):
     """Fitted clusters."""
 
     settings: KmeansSettings
-    references: References
     kind: ClassVar[str] = "kmeans"
-
-    @property
-    def adds_up(self) -> bool:  # noqa: D102
-        return not self.references.space.is_projected
-
-    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
-        return self.references.score(features, buffers)
-
-    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
-        return self.references.judge(features)
-
-    def tensors(self) -> Tensors:  # noqa: D102
-        return self.references.tensors()

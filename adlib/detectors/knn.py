@@ -20,15 +20,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
+from adlib.arrays import FeatureMatrix, Layout, Tensors
 from adlib.detectors.base import (
-    Detector,
     DetectorSettings,
-    Judgement,
     Progress,
     setting,
 )
-from adlib.detectors.references import References, refuse_one_point
+from adlib.detectors.references import ReferenceDetector, References, refuse_one_point
 from adlib.detectors.space import MOST_COLUMNS, Space
 
 
@@ -69,22 +67,8 @@ class KnnSettings(DetectorSettings):
 
 
 @dataclass(frozen=True, eq=False)
-class Knn(Detector):
+class Knn(ReferenceDetector):
     """A kept sample of rows."""
 
     settings: KnnSettings
-    references: References
     kind: ClassVar[str] = "knn"
-
-    @property
-    def adds_up(self) -> bool:  # noqa: D102
-        return not self.references.space.is_projected
-
-    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
-        return self.references.score(features, buffers)
-
-    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
-        return self.references.judge(features)
-
-    def tensors(self) -> Tensors:  # noqa: D102
-        return self.references.tensors()

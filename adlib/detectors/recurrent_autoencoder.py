@@ -46,29 +46,20 @@ class RecurrentAutoencoderSettings(SequenceSettings):
     def fit(  # noqa: D102 - said on the base
         self, features: FeatureMatrix, *, seed: int, progress: Progress | None
     ) -> RecurrentAutoencoder:
-        from adlib.detectors.network_training import Schedule  # noqa: PLC0415
-        from adlib.detectors.sequence_training import (  # noqa: PLC0415
-            GruModule,
-            train_sequence,
-        )
+        from adlib.detectors.sequence_training import GruModule, PastModule  # noqa: PLC0415
 
-        trained = train_sequence(
-            features,
-            lambda events, _: GruModule(events.width, self.units),
-            self.hidden,
-            Schedule(self.steps, self.batch_rows, self.learning_rate, trim_fraction=0.0),
-            seed=seed,
-            progress=progress,
-        )
-        network = self._network(features.layout, trained.tensors).measured(features)
-        fitted = RecurrentAutoencoder(features.layout, self, network, metrics=trained.metrics)
+        def past(events: Layout, _steps: int) -> PastModule:
+            return GruModule(events.width, self.units)
+
+        network, metrics = self.trained(features, past, seed, progress)
+        fitted = RecurrentAutoencoder(features.layout, self, network, metrics=metrics)
         refuse_equal_scores(fitted, features)
         return fitted
 
     def restore(self, layout: Layout, tensors: Tensors) -> RecurrentAutoencoder:  # noqa: D102
-        return RecurrentAutoencoder(layout, self, self._network(layout, tensors))
+        return RecurrentAutoencoder(layout, self, self.network(layout, tensors))
 
-    def _network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:
+    def network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:  # noqa: D102
         return SequenceNetwork.restore(layout, tensors, Gru, self.units, self.hidden)
 
 

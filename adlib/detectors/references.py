@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from adlib.arrays import Buffers, FeatureMatrix, Floats, Ints, Layout, Tensors
-from adlib.detectors.base import Judgement, refuse_other_shapes
+from adlib.detectors.base import Detector, Judgement, refuse_other_shapes
 from adlib.detectors.network import column_sum, matrix_product
 from adlib.detectors.parts import joined, part_of
 from adlib.detectors.space import Space
@@ -137,6 +137,26 @@ class References:
     @cached_property
     def _points(self) -> KeptPoints:
         return KeptPoints(self.kept, self.reach, self.neighbours)
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceDetector(Detector):
+    """A fitted detector whose score is how far a row lies from kept references."""
+
+    references: References
+
+    @property
+    def adds_up(self) -> bool:  # noqa: D102
+        return not self.references.space.is_projected
+
+    def score(self, features: FeatureMatrix, buffers: Buffers | None = None) -> Floats:  # noqa: D102
+        return self.references.score(features, buffers)
+
+    def judge(self, features: FeatureMatrix) -> Judgement:  # noqa: D102
+        return self.references.judge(features)
+
+    def tensors(self) -> Tensors:  # noqa: D102
+        return self.references.tensors()
 
 
 def refuse_one_point(points: Floats) -> None:

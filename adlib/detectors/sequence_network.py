@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import abc
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from adlib.arrays import Buffers, FeatureMatrix, Floats, Layout, Tensors
-from adlib.detectors.base import Detector, DetectorSettings, Judgement, refuse_other_shapes, setting
+from adlib.detectors.base import (
+    Detector,
+    DetectorSettings,
+    Judgement,
+    Progress,
+    refuse_other_shapes,
+    setting,
+)
 from adlib.detectors.convolutions import Convolutions
 from adlib.detectors.gru import Gru
 from adlib.detectors.last_event import LastEvent
 from adlib.detectors.parts import joined, part_of
+
+if TYPE_CHECKING:
+    from adlib.detectors.sequence_training import PastModule
 
 _MEASURED_ROWS = 20_000
 PastReader = Gru | Convolutions
@@ -79,6 +91,29 @@ class SequenceSettings(DetectorSettings):
     batch_rows: int = setting(256, "Rows of a step.", ge=1, le=1_000_000)
     learning_rate: float = setting(0.005, "Of the optimiser.", gt=0.0, le=10.0)
     reads_past: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def network(self, layout: Layout, tensors: Tensors) -> SequenceNetwork:
+        """Build the network that tensors came from.
+
+        Raises:
+            ModelError: if they do not fit the layout and the settings.
+        """
+
+    def trained(
+        self,
+        features: FeatureMatrix,
+        past: Callable[[Layout, int], PastModule],
+        seed: int,
+        progress: Progress | None,
+    ) -> tuple[SequenceNetwork, Mapping[str, float]]:
+        """Train a network whose past is read as told; return it with the figures of its fit."""
+        from adlib.detectors.network_training import Schedule  # noqa: PLC0415
+        from adlib.detectors.sequence_training import train_sequence  # noqa: PLC0415
+
+        schedule = Schedule(self.steps, self.batch_rows, self.learning_rate, trim_fraction=0.0)
+        found = train_sequence(features, past, self.hidden, schedule, seed=seed, progress=progress)
+        return self.network(features.layout, found.tensors).measured(features), found.metrics
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,18 +22,16 @@ from adlib.arrays import (
     event_places,
     row_count,
 )
-from adlib.encoding.columns import (
-    BooleanEncoding,
-    CategoryEncoding,
-    ColumnEncoding,
-    CycleEncoding,
-    HashedEncoding,
-    NumberEncoding,
-    standardise,
-    wrong_column,
-)
+from adlib.encoding.category_columns import CategoryEncoding, HashedEncoding
+from adlib.encoding.columns import ColumnEncoding, wrong_column
 from adlib.encoding.features import EncodingSettings, Feature, Kind, feature_from_json
 from adlib.encoding.fitting import fit_column
+from adlib.encoding.number_columns import (
+    BooleanEncoding,
+    CycleEncoding,
+    NumberEncoding,
+    standardise,
+)
 from adlib.encoding.wide_columns import TextEncoding, VectorEncoding
 from adlib.errors import InputError, ModelError
 

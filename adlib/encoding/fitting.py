@@ -8,15 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from adlib.arrays import Column, Floats, NumberColumn, TextColumn, VectorColumn
-from adlib.encoding.columns import (
-    BooleanEncoding,
-    CategoryEncoding,
-    ColumnEncoding,
-    CycleEncoding,
-    HashedEncoding,
-    NumberEncoding,
-)
+from adlib.encoding.category_columns import CategoryEncoding, HashedEncoding
+from adlib.encoding.columns import ColumnEncoding
 from adlib.encoding.features import EncodingSettings, Feature, Kind, Scale
+from adlib.encoding.number_columns import BooleanEncoding, CycleEncoding, NumberEncoding
 from adlib.encoding.wide_columns import TextEncoding, VectorEncoding
 from adlib.encoding.wording import decimals_of
 from adlib.encoding.words import hashed_bucket, vocabulary_form

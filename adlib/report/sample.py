@@ -19,7 +19,7 @@ from adlib.arrays import (
 )
 from adlib.drift import Movement, Reference, movement
 from adlib.encoding import ColumnEncoding, Kind
-from adlib.encoding.columns import CategoryEncoding
+from adlib.encoding.category_columns import CategoryEncoding
 from adlib.model import BLOCK_ROWS, Model
 from adlib.report.values import Axis, DrivenColumn, Health, SampleFigures
 

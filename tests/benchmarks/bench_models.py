@@ -9,7 +9,7 @@ from adlib.detectors import DetectorSettings
 from adlib.detectors.blend import BlendSettings
 from adlib.detectors.dense_autoencoder import DenseAutoencoderSettings
 from adlib.encoding import EncodingSettings, Feature, Kind, Scale
-from adlib.encoding.columns import NumberEncoding
+from adlib.encoding.number_columns import NumberEncoding
 from adlib.model import fit_model
 from adlib.spark.columns import columns_from_arrow
 from adlib.thresholds import BudgetThreshold

@@ -16,7 +16,7 @@ from adlib.encoding import (
     Kind,
     Scale,
 )
-from adlib.encoding.columns import CategoryEncoding, HashedEncoding
+from adlib.encoding.category_columns import CategoryEncoding, HashedEncoding
 from adlib.errors import InputError, ModelError
 
 AMOUNT = Feature("amount", Kind.NUMBER, "amount")
