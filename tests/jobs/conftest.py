@@ -127,3 +127,24 @@ def submit_environment(master: str) -> dict[str, str]:
     """Return the environment in which a command runs on a master of its own."""
     arguments = f"--master {master} --driver-memory 1g --conf spark.ui.enabled=false pyspark-shell"
     return {**os.environ, "PYSPARK_SUBMIT_ARGS": arguments}
+
+
+def plain_table(**columns: object) -> pa.Table:
+    """Return a table of columns of any values."""
+    return pa.table(columns)
+
+
+def without_windows(workplace, **source):
+    """Leave windows out, and of the source all but its path and what is given."""
+    workplace.plain["windows"] = []
+    workplace.plain["source"] = {"path": workplace.plain["source"]["path"], **source}
+
+
+def assert_refused(workplace, last_words, code, *words):
+    """Run; see that it ends with a code and words, and publishes nothing."""
+    assert workplace.call("run") == code
+    said = last_words()
+    for word in words:
+        assert word in said
+    assert said.endswith(f"(exit code {code})")
+    assert not (Path(workplace.plain["output"]["path"]) / "anomalies").exists()

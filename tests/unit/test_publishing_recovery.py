@@ -10,10 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from adlib.errors import AdlibError, BusyError, ConfigError, TransientError
-from adlib.publishing import Area, Disk, Publisher, refuse_files, refuse_overlap, refuse_unwritable
+from adlib.errors import AdlibError, BusyError, TransientError
+from adlib.publishing import Area, Disk, Publisher
 from adlib.publishing.locks import Lock, Owner, _began, _space, this_process
-from adlib.publishing.placing import place_file
 from adlib.publishing.publisher import _STAGING_SECONDS, _listed
 from adlib.runs import verify
 from tests.publications import (
@@ -346,68 +345,6 @@ class TestWords:
     def test_dates_are_listed(self):
         assert _listed([]) == "none"
         assert _listed([DAY, DAY]) == "2024-02-29, 2024-02-29"
-
-
-class TestPlaces:
-    def test_a_file_in_the_way_is_named(self, tmp_path):
-        (tmp_path / "file").write_text("x")
-        path = tmp_path / "file" / "below" / "out"
-        with pytest.raises(ConfigError) as refused:
-            refuse_files({"work.path": tmp_path, "output.path": path})
-        assert str(refused.value) == (
-            f"output.path ({path}) is to be a directory, and {tmp_path}/file is a file. Name "
-            "another place, or move the file away."
-        )
-        refuse_files({"output.path": tmp_path / "new" / "er"})
-
-    @pytest.mark.parametrize("lacking", [os.W_OK, os.X_OK])
-    def test_a_directory_that_may_not_be_written_is_named(self, tmp_path, monkeypatch, lacking):
-        refuse_unwritable({"output.path": tmp_path / "new"})
-        asked = []
-
-        def access(place, mode):
-            asked.append(place)
-            return not mode & lacking
-
-        monkeypatch.setattr("adlib.publishing.places.os.access", access)
-        with pytest.raises(ConfigError) as refused:
-            refuse_unwritable({"output.path": tmp_path / "new" / "er"})
-        assert asked == [tmp_path]
-        assert str(refused.value) == (
-            f"output.path ({tmp_path}/new/er) is to be written to, and this user may not write to "
-            f"{tmp_path}. Change its owner or mode, or name another place."
-        )
-
-    def test_paths_that_overlap_are_both_named(self, tmp_path):
-        named = {"a": tmp_path / "x", "b": tmp_path / "y", "c": tmp_path / "x" / "z"}
-        with pytest.raises(ConfigError) as refused:
-            refuse_overlap(named, None)
-        assert str(refused.value) == (
-            f"a ({tmp_path}/x) and c ({tmp_path}/x/z) overlap: what one run writes another would "
-            "read or replace. Give each a directory of its own."
-        )
-
-
-class TestOneFile:
-    def test_it_is_placed_whole_and_nothing_is_left_beside(self, output):
-        assert place_file(output, "deep/guide.md", b"one") == output / "deep" / "guide.md"
-        assert files_below(output) == {"deep/guide.md": b"one"}
-        assert [*Area(output).root.iterdir()] == [Area(output).root / "files.lock"]
-
-    def test_it_replaces_another_and_stays_where_it_is_the_same(self, output):
-        place_file(output, "guide.md", b"one")
-        first = (output / "guide.md").stat().st_ino
-        place_file(output, "guide.md", b"one")
-        assert (output / "guide.md").stat().st_ino == first
-        place_file(output, "guide.md", b"two")
-        assert files_below(output) == {"guide.md": b"two"}
-        assert (output / "guide.md").stat().st_ino != first
-
-    def test_what_a_killed_run_left_goes(self, output):
-        place_file(output, "guide.md", b"one")
-        (Area(output).root / "unfinished.part").write_bytes(b"half")
-        place_file(output, "guide.md", b"one")
-        assert not (Area(output).root / "unfinished.part").exists()
 
 
 def test_an_unreadable_lock_stops_a_publication(output, work):
