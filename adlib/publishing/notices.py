@@ -50,6 +50,9 @@ def withdraw(disk: Disk, notice: Path, directory: Path, wanted: Collection[str])
     names = disk.names(directory) or []
     if not set(wanted) <= set(names) or disk.kind(notice) is None:
         return
-    for name in names:
-        if name not in wanted and disk.is_same(notice, directory / name):
-            disk.remove(directory / name)
+    found = [name for name in names if name not in wanted]
+    standing = [name for name in found if disk.is_same(notice, directory / name)]
+    for name in standing:
+        disk.remove(directory / name)
+    if standing:
+        disk.sync(directory)  # a notice that came back with the power would stay

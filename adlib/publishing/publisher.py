@@ -227,7 +227,7 @@ def record_name(run_id: str) -> str:
 def _refused(bundle: Bundle, error: AlteredError) -> AdlibError:
     return AdlibError(
         f"The publication of {bundle.day} is refused: {bundle.root} is not what was sealed, "
-        f"{error}. Nothing of it was moved; run the command again, and look at the disk if it "
+        f"{error}. Nothing more of it is moved; run the command again, and look at the disk if it "
         "stays."
     )
 

@@ -103,6 +103,20 @@ def test_afterwards_the_new_files_stand_alone(replaced, output):
         assert set(after[table]) < set(disk.seen[table])
 
 
+def test_that_they_are_gone_is_on_the_disk_before_the_record_says_that_all_is_published(
+    output, work
+):
+    publish(Publisher(output), "first", work)
+    disk = StoppingDisk(0, nothing)
+    publish(Publisher(output, disk=disk), "second", work)
+    (recorded,) = (i for i, step in enumerate(disk.steps) if step.startswith(f"move {output}/runs"))
+    for table in REPLACED:
+        final = f"{output}/{table}/dt={DAY.isoformat()}"
+        removed = [i for i, step in enumerate(disk.steps) if step.startswith(f"remove {final}/")]
+        assert len(removed) == 1
+        assert removed[0] < disk.steps.index(f"sync {final}") < recorded
+
+
 def test_the_manifest_and_the_rows_of_runs_have_none(replaced, output):
     _, disk = replaced
     assert disk.seen["manifests"] == files_of(output)["manifests"]

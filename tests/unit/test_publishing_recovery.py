@@ -29,6 +29,7 @@ from tests.publications import (
 )
 
 CARRIED = "Carried an interrupted publication of 2024-02-29 through."
+ADVICE = "Nothing more of it is moved; run the command again, and look at the disk if it stays."
 DISCARDED = "Discarded an unfinished publication of 2024-02-29."
 ELSEWHERE = Owner("0123456789abcdef", "elsewhere", "another boot", 1, "1")
 
@@ -139,9 +140,7 @@ def test_a_journalled_bundle_that_was_altered_is_refused_and_moved_aside(
     _, said = caplog.messages
     assert said.startswith("The publication of 2024-02-29 is refused: ")
     assert " is not what was sealed, " in said
-    assert said.endswith(
-        "Nothing of it was moved; run the command again, and look at the disk if it stays."
-    )
+    assert said.endswith(ADVICE)
 
 
 @pytest.mark.parametrize(("beyond", "stays"), [(-60.0, True), (60.0, False)])
@@ -195,9 +194,7 @@ def test_a_sealed_bundle_that_was_altered_is_refused_and_what_was_altered_is_nam
         assert not bundle.is_journalled()
         publisher.discard([bundle])
         before = f"The publication of 2024-02-29 is refused: {bundle.root} is not what was sealed, "
-        after = (
-            ". Nothing of it was moved; run the command again, and look at the disk if it stays."
-        )
+        after = f". {ADVICE}"
         said = str(error.value)
         assert said.startswith(before)
         assert said.endswith(after)
