@@ -36,6 +36,7 @@ from adlib.job import (
     run_id_of,
     trained_before,
 )
+from adlib.model import Model
 from adlib.outputs import RUNS
 from adlib.progress import training_shown
 from adlib.publication import guide_readers, publish_scored
@@ -59,6 +60,7 @@ from adlib.spark.workplace import sole_run, staging_directory
 from adlib.summary import NOTHING_TO_DO, Summary
 from adlib.wiring import (
     candidates_of,
+    learned_otherwise,
     paths_of,
     preparation_of,
     registry_of,
@@ -158,6 +160,7 @@ def score(job: Job, model_id: str | None) -> None:
     ledger = load_ledger(job)
     job.summary.add(**figures_of_ledger(ledger))
     _tell_of_new_columns(job, parts.document, features.schema)
+    _tell_of_other_settings(job, model)
     refuse_much_quarantine(job, ledger)
     run_id = run_id_of(job, ledger, parts.model_id)
     job.summary.add(run_id=run_id, model=parts.model_id, output=str(job.output))
@@ -182,6 +185,17 @@ def _tell_of_new_columns(job: Job, document: Mapping[str, Any], schema: T.Struct
     features = (candidate.feature for candidate in candidates_of(job.config, schema))
     new = {one.source for one in features if one.name not in known and one.entity is None}
     job.summary.add(new_columns=sorted({*job.summary.figures["new_columns"], *new}))
+
+
+def _tell_of_other_settings(job: Job, model: Model) -> None:
+    """Warn of what the configuration asks for and the model has learned otherwise."""
+    kept = learned_otherwise(job.config, model)
+    if kept:
+        _LOG.warning(
+            "The model was trained with another %s than the configuration's, and keeps its own. "
+            "Train again for the configuration's to count.",
+            " and another ".join(kept),
+        )
 
 
 def _check_label(job: Job) -> None:

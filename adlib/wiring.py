@@ -9,9 +9,11 @@ from pathlib import Path
 from pyspark.sql import types as T
 
 from adlib.artifacts import StoredModel
+from adlib.attribution import METHODS
 from adlib.config import Config, config_digest
 from adlib.detectors import DetectorSettings, settings_from_plain
 from adlib.encoding import Candidate, EncodingSettings, Feature, Kind
+from adlib.model import Model
 from adlib.pseudonyms import Pseudonyms
 from adlib.registry import Registry
 from adlib.spark.hygiene import Exclusions
@@ -28,8 +30,12 @@ _NUMBERS = (T.LongType, T.FloatType, T.DoubleType)
 
 
 def source_of(config: Config) -> Source:
-    """Return where the raw table is."""
-    return Source(config.source.path, config.source.format, config.source.options)
+    """Return where the raw table is; a key is a name, unless it is read as something else too."""
+    source, sequence = config.source, config.sequence
+    read = {source.event_time, source.label, *(declared_of(config) or ())}
+    read |= set() if sequence is None else {sequence.order}
+    names = tuple(name for name in source.key if name not in read)
+    return Source(source.path, source.format, source.options, names)
 
 
 def paths_of(config: Config) -> dict[str, Path]:
@@ -279,6 +285,21 @@ def detector_of(config: Config, kind: str | None = None) -> DetectorSettings:
 def threshold_of(config: Config) -> ThresholdSettings:
     """Return how the threshold is to be found."""
     return THRESHOLDS[config.threshold.kind](**config.threshold.parameters)
+
+
+def learned_otherwise(config: Config, model: Model) -> list[str]:
+    """Return the keys that a model was trained with otherwise; it keeps its own."""
+    explainer, method = model.explainer, config.explain.method
+    pairs = {
+        "detector": (detector_of(config), model.detector.settings),
+        "threshold": (threshold_of(config), model.threshold.settings),
+        "explain.top": (config.explain.top, model.reasons),
+        "explain.method": (
+            method if method in METHODS else None,
+            None if explainer is None else explainer.method,
+        ),
+    }
+    return [key for key, (asked, own) in pairs.items() if asked != own]
 
 
 def registry_of(config: Config) -> Registry:

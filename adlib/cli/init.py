@@ -38,6 +38,11 @@ def init(
 ) -> None:
     """Look at a table and draft a configuration for it, with a comment on every guess."""
     schema = output.parent / SCHEMA_FILE
+    if output.is_symlink():
+        raise ConfigError(
+            f"{output} is a symbolic link, and what it leads to is not overwritten. Name a file "
+            "with --output."
+        )
     if output.exists() and not force:
         raise ConfigError(
             f"{output} is there already. Name another file with --output, or overwrite it with "

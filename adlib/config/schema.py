@@ -126,7 +126,8 @@ class Config(Section):
         default_factory=default_detector, description="What learns what is ordinary."
     )
     threshold: ThresholdConfig = Field(
-        default_factory=ThresholdConfig, description="Where strange begins."
+        default_factory=ThresholdConfig,
+        description="Where strange begins; the model learns it: train again for another.",
     )
     explain: ExplainConfig = Field(ExplainConfig(), description="What is said of flagged rows.")
     quarantine: QuarantineConfig = Field(

@@ -65,6 +65,8 @@ class Source:
     format: str = "parquet"
     options: Mapping[str, str] = field(default_factory=dict)
     """Spark's options for the format."""
+    names: Sequence[str] = ()
+    """Columns of CSV that are names, not numbers: text as it is written, leading zeros and all."""
 
 
 def map_in_arrow(
@@ -169,6 +171,11 @@ def _read_lines(spark: SparkSession, source: Source) -> DataFrame:
                 f"Expected {source.format} at {source.path}, found files that begin with {mark!r}, "
                 f"as {other} does. Set source.format to {other}."
             )
+    if source.format == "csv":
+        fields = [
+            T.StructField(found.name, T.StringType()) if found.name in source.names else found
+            for found in fields
+        ]
     schema = T.StructType([*fields, T.StructField(MALFORMED, T.StringType())])
     return spark.read.format(source.format).options(**options).schema(schema).load(source.path)
 

@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 import pytest
 
 from adlib.outputs import ANOMALIES, DAILY_SUMMARY, RUNS, SCORES
@@ -207,3 +208,34 @@ def test_what_was_published_is_verified_and_an_altered_file_is_named_and_put_rig
     assert summary_of(workplace, "score")["status"] == "done"
     assert workplace.call("verify") == 0
     assert file.read_bytes() == content
+
+
+OTHERWISE = [
+    ("threshold={kind: fraction, fraction: 0.2}", "another threshold than"),
+    ("detector={kind: histogram}", "another detector than"),
+    ("explain={top: 1, method: occlusion}", "another explain.top and another explain.method than"),
+]
+
+
+def test_what_a_model_learned_otherwise_than_the_configuration_says_is_told(workplace, capfd):
+    workplace.write(payments())
+    assert workplace.call("run") == 0
+    assert workplace.call("score") == 0
+    assert "The model was trained with" not in capfd.readouterr().err
+    for setting, words in OTHERWISE:
+        assert workplace.call("score", "--set", setting) == 0
+        said = capfd.readouterr().err
+        assert words in said
+        assert "Train again for the configuration's to count." in said
+
+
+def test_keys_of_csv_are_published_as_they_are_written(workplace):
+    table = payments()
+    codes = [f"{row:06}" for row in range(table.num_rows)]
+    codes[9] = "5"  # beside 000005, which is another key
+    table = table.set_column(table.schema.get_field_index("id"), "id", pa.array(codes))
+    (workplace.root / "source").mkdir()
+    pacsv.write_csv(table, workplace.root / "source" / "payments.csv")
+    workplace.plain["source"] |= {"format": "csv", "key": ["id"]}
+    assert workplace.call("run", "--set", "output.scores=true") == 0
+    assert sorted(workplace.table("scores")["id"].to_pylist()) == sorted(codes)

@@ -83,6 +83,21 @@ def test_csv_keeps_quotes_newlines_and_every_malformed_line(spark, tmp_path):
     assert [row[MALFORMED] is not None for row in rows] == [False, True, False, True]
 
 
+def test_names_in_csv_are_text_as_it_is_written_and_other_columns_what_they_look_like(
+    spark, tmp_path
+):
+    text = "id,code,n\n00000005,007,1\n5,7,2\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    table = read_source(spark, Source(str(tmp_path), "csv", names=["id", "absent"])).orderBy("n")
+    assert [row["id"] for row in table.collect()] == ["00000005", "5"]
+    assert [row["code"] for row in table.collect()] == [7, 7]
+    as_json = json.dumps({"id": 5})
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "a.json").write_text(as_json, encoding="utf-8")
+    (row,) = read_source(spark, Source(str(tmp_path / "json"), "json", names=["id"])).collect()
+    assert row["id"] == 5
+
+
 def test_csv_files_whose_headers_differ_are_refused_rather_than_shifted(spark, tmp_path):
     (tmp_path / "a.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     (tmp_path / "b.csv").write_text("b,a\n3,4\n", encoding="utf-8")

@@ -340,6 +340,14 @@ class TestCommand:
         assert self.call(table, "--output", str(written), "--force", "--name", "other") == 0
         assert load_config(written).name == "other"
 
+    def test_it_writes_through_no_link(self, table, tmp_path, capsys):
+        theirs, link = tmp_path / "theirs", tmp_path / "my.yaml"
+        theirs.write_text("theirs", "utf-8")
+        link.symlink_to(theirs)
+        assert self.call(table, "--output", str(link), "--force") == 2
+        assert "is a symbolic link" in capsys.readouterr().err
+        assert theirs.read_text("utf-8") == "theirs"
+
     def test_it_prints_what_it_decided_and_what_to_do_next(self, table, tmp_path, capsys):
         written = tmp_path / "my.yaml"
         assert self.call(table, "--output", str(written), "--json") == 0
