@@ -47,8 +47,10 @@ def put(disk: Disk, notice: Path, old: Path, new: Path) -> None:
 
 def withdraw(disk: Disk, notice: Path, directory: Path, wanted: Collection[str]) -> None:
     """Remove the notices from a directory that has the files wanted; another is left alone."""
+    if disk.kind(notice) is None:
+        return
     names = disk.names(directory) or []
-    if not set(wanted) <= set(names) or disk.kind(notice) is None:
+    if not set(wanted) <= set(names):
         return
     found = [name for name in names if name not in wanted]
     standing = [name for name in found if disk.is_same(notice, directory / name)]

@@ -1,6 +1,7 @@
 """One small table of every kind of column and one model of it, and configurations by their text."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -190,3 +191,15 @@ def numbers_of() -> Callable[..., FeatureMatrix]:
         return FeatureMatrix.from_one_hot(values, Layout(tuple(blocks)))
 
     return numbers_of
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Where a publisher publishes to; nothing of it is there yet."""
+    return tmp_path / "deep" / "down" / "out"
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """Where what is to be published is made."""
+    return tmp_path / "work"

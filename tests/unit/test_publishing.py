@@ -41,16 +41,6 @@ NEXT = DAY + timedelta(days=1)
 MEMORY = Path("/dev/shm")  # noqa: S108 - a second disk, which most systems have
 
 
-@pytest.fixture
-def output(tmp_path):
-    return tmp_path / "deep" / "down" / "out"
-
-
-@pytest.fixture
-def work(tmp_path):
-    return tmp_path / "work"
-
-
 class TestWhatIsPublished:
     def test_every_file_is_named_by_its_content_under_its_table_and_date(self, output, work):
         publish(Publisher(output), "first", work)

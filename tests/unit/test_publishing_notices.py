@@ -62,16 +62,6 @@ def fails(file: Path) -> bool:
 
 
 @pytest.fixture
-def output(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def work(tmp_path):
-    return tmp_path / "work"
-
-
-@pytest.fixture
 def replaced(output, work):
     """Replace the first version; return the sizes of what was replaced, and the disk."""
     publish(Publisher(output), "first", work)

@@ -10,11 +10,6 @@ from adlib.publishing import Area, place_file, refuse_files, refuse_overlap, ref
 from tests.publications import files_below
 
 
-@pytest.fixture
-def output(tmp_path):
-    return tmp_path / "out"
-
-
 class TestOverlap:
     def test_paths_beside_one_another_are_fine(self, tmp_path):
         named = {name: tmp_path / name for name in ("out", "work", "models")}

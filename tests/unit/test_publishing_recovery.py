@@ -43,16 +43,6 @@ def kill(*_: object) -> None:
 
 
 @pytest.fixture
-def output(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def work(tmp_path):
-    return tmp_path / "work"
-
-
-@pytest.fixture
 def interrupted(output, work, monkeypatch):
     """Publish, and end at a step; return the steps."""
 

@@ -39,16 +39,6 @@ MANIFEST = """{
 """
 
 
-@pytest.fixture
-def output(tmp_path):
-    return tmp_path / "deep" / "down" / "out"
-
-
-@pytest.fixture
-def work(tmp_path):
-    return tmp_path / "work"
-
-
 class TestVerifying:
     @pytest.fixture
     def second(self, output, work):
