@@ -34,6 +34,13 @@ settings.register_profile(
 )
 settings.load_profile("unit")
 
+LEAST = """name: payments
+source: {path: data/payments}
+output: {path: out}
+work: {path: work}
+"""
+"""The least that a configuration says."""
+
 ROWS = 1000
 STRANGE_ROWS = 10
 """As many of the last rows are planted anomalies."""
